@@ -1,0 +1,45 @@
+# Everything a clone needs. Each target sets up what it needs first; `make` alone lists them.
+PYTHON ?=
+VENV   ?= .venv
+ARGS   ?=
+BIN     = $(VENV)/bin
+READY   = $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down doctor test lint clean
+
+help:           ## list the targets
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(READY)  ## ship four releases of a small service, and see two of them rolled back
+	@$(BIN)/gennaker demo $(ARGS)
+
+up: $(READY)    ## start Airflow, MLflow and the local cloud, and print the links
+	@$(BIN)/gennaker up $(ARGS)
+
+down: $(READY)  ## stop all of it; state is kept
+	@$(BIN)/gennaker down
+
+doctor: $(READY) ## say what is missing on this machine, and how to mend it
+	@$(BIN)/gennaker doctor
+
+test: $(READY)  ## unit tests, then end-to-end tests on the real stack (ARGS="-k name" chooses)
+	@echo "make: unit tests"
+	@$(BIN)/python -m pytest -m "not stack" --junitxml tests/artifacts/unit.xml $(ARGS) || [ $$? = 5 ]
+	@echo "make: end-to-end tests on the real stack"
+	@$(BIN)/python -m pytest -m stack --junitxml tests/artifacts/end-to-end.xml $(ARGS) || [ $$? = 5 ]
+
+lint: $(READY)  ## ruff, mypy --strict, and the floors' import rule
+	@echo "make: ruff check"; $(BIN)/ruff check
+	@echo "make: ruff format --check"; $(BIN)/ruff format --check
+	@echo "make: mypy"; $(BIN)/mypy
+	@echo "make: lint-imports"; $(BIN)/lint-imports
+
+clean:          ## stop all of it and remove the state folder (.gennaker)
+	@if [ -x $(BIN)/gennaker ]; then $(BIN)/gennaker down; fi
+	@rm -rf "$${GENNAKER_HOME:-.gennaker}"
+	@echo "make: removed $${GENNAKER_HOME:-.gennaker}"
+
+$(READY): pyproject.toml docker/constraints.txt
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/install
+	@touch $@

@@ -1,0 +1,30 @@
+"""The `gennaker` command; each of its commands is one module beside this one."""
+
+import sys
+from importlib import import_module
+
+import typer
+
+from canary.errors import GennakerError
+
+app = typer.Typer(
+    help="Continuous delivery on Apache Airflow: bake, deploy, canary, ramp, and roll back by evidence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+#: Modules of commands, in the order of the help; each has a function of its own name.
+COMMANDS = ("up", "down")
+
+for name in COMMANDS:
+    app.command(name)(getattr(import_module(f"gennaker.cli.{name}"), name))
+
+
+def main() -> None:
+    """Runs the command line; an error of ours is one clear message and exit code 1."""
+    try:
+        app()
+    except GennakerError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)

@@ -1,0 +1,1 @@
+"""The local stack: Airflow's four components and MLflow, supervised, on loopback only."""
