@@ -1,0 +1,34 @@
+"""The looks of a judgment, kept so that whoever goes on judging has all of them."""
+
+import json
+from collections.abc import Mapping
+
+from sqlalchemy import insert, select
+
+from operators.records.database import Database
+from operators.records.record import Json, canonical
+from operators.records.redact import redact_body
+from operators.records.tables import LOOKS
+
+
+class Looks:
+    """Cumulative looks by judgment and number; only ever added to."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, judgment: str, number: int, payload: Mapping[str, Json]) -> bool:
+        """Keeps a look; False, and nothing changes, when that number is there already."""
+        stored = canonical(redact_body(payload))
+        with self._database.write() as connection:
+            same = (LOOKS.c.judgment == judgment, LOOKS.c.number == number)
+            if connection.execute(select(LOOKS.c.number).where(*same)).first():
+                return False
+            connection.execute(insert(LOOKS).values(judgment=judgment, number=number, payload=stored))
+        return True
+
+    def of(self, judgment: str) -> list[Mapping[str, Json]]:
+        """The looks of a judgment by number."""
+        query = select(LOOKS.c.payload).where(LOOKS.c.judgment == judgment).order_by(LOOKS.c.number)
+        with self._database.read() as connection:
+            return [json.loads(text) for text in connection.execute(query).scalars()]
