@@ -5,8 +5,11 @@ GennakerError
 │   ├── GroupNotReady      traffic was refused: no fresh proof of health
 │   ├── StaleFence         an older operation came after a newer one
 │   └── UnknownCloud
+├── SupervisorError        a supervised program could not be started or stopped
 ├── RecordError            the records could not be read, or are not what was written
-└── LeaseHeld              another run is changing this cluster
+├── LeaseHeld              another run is changing this cluster
+├── ConditionError         the `when` of a stage cannot be evaluated
+└── ChangeClosed           a step came after the change was cut or promoted
 """
 
 from canary.errors import GennakerError
@@ -34,3 +37,15 @@ class RecordError(GennakerError):
 
 class LeaseHeld(GennakerError):
     """Another run holds the lease of a service, environment and region."""
+
+
+class ChangeClosed(GennakerError):
+    """A step of a change came after the change had been cut, promoted or rolled back."""
+
+
+class ConditionError(GennakerError):
+    """The `when` of a stage cannot be evaluated."""
+
+
+class SupervisorError(GennakerError):
+    """A supervised program could not be started or stopped."""
