@@ -1,6 +1,7 @@
 """What outlived its supervisor, such as the children of a program that was killed."""
 
 import os
+import time
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -25,10 +26,15 @@ def belongs_to(process: psutil.Process, root: Path) -> bool:
 
 def end_leftovers(root: Path) -> None:
     """Ends all processes of the supervisor of `root`, except the caller and its ancestors."""
-    spared = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
-    left = [p for p in psutil.process_iter() if p.pid not in spared and belongs_to(p, root)]
     for end in (psutil.Process.terminate, psutil.Process.kill):
-        for process in left:
+        for process in _leftovers(root):
             with suppress(psutil.Error):
                 end(process)
-        _, left = psutil.wait_procs(left, timeout=_GRACE.total_seconds())
+        deadline = time.monotonic() + _GRACE.total_seconds()
+        while _leftovers(root) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def _leftovers(root: Path) -> list[psutil.Process]:
+    spared = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+    return [p for p in psutil.process_iter() if p.pid not in spared and belongs_to(p, root)]
