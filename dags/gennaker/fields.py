@@ -1,0 +1,126 @@
+"""The kinds of values that pipelines are written in: names, durations, percents, instants."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+_DURATION: Final = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s)?")
+_PERCENT: Final = re.compile(r"(\d{1,3})%")
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Airflow keeps 250 characters for an id and a stage's tasks add their own names to it.
+_LONGEST_NAME: Final = 60
+
+
+class Frozen(BaseModel):
+    """A value read from YAML or JSON: unknown keys are errors, and it never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def unfit(expected: str) -> PydanticCustomError:
+    """The error of a value that is not what was `expected`."""
+    return PydanticCustomError("unfit", "{expected}", {"expected": expected})
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not found or not any(found.groups()):
+        raise unfit("a duration such as 30s, 5m, 1h30m or 2d")
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not duration:
+        raise unfit("a duration longer than nothing")
+    return duration
+
+
+def written(duration: timedelta) -> str:
+    """A duration as a pipeline file writes it.
+
+    >>> written(timedelta(minutes=90))
+    '1h30m'
+    """
+    rest, seconds = divmod(int(duration.total_seconds()), 60)
+    rest, minutes = divmod(rest, 60)
+    days, hours = divmod(rest, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s"))
+    return "".join(f"{amount}{unit}" for amount, unit in parts if amount) or "0s"
+
+
+def _percent(value: Any) -> Any:
+    if isinstance(value, str) and (found := _PERCENT.fullmatch(value)):
+        value = int(found.group(1))
+    if type(value) is not int or not 1 <= value <= 100:
+        raise unfit("a whole percent from 1% to 100%")
+    return value
+
+
+def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value) or len(value) > _LONGEST_NAME:
+            raise unfit(f"{expected}, at most {_LONGEST_NAME} characters")
+        return value
+
+    return check
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise unfit("a time zone such as UTC or America/Los_Angeles") from None
+    return value
+
+
+#: "30s", "5m", "1h30m", "2d".
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(written, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^(?=.){_DURATION.pattern}$", "examples": ["30s", "5m", "1h30m"]}),
+]
+#: "5%" or 5; kept as a whole number from 1 to 100.
+Percent = Annotated[
+    int,
+    BeforeValidator(_percent),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": f"^{_PERCENT.pattern}$"},
+                {"type": "integer", "minimum": 1, "maximum": 100},
+            ],
+            "examples": ["5%"],
+        }
+    ),
+]
+#: A name of something: lower case, digits and hyphens.
+Name = Annotated[
+    str,
+    AfterValidator(_matching(_NAME, "a name of lower-case letters, digits and hyphens")),
+    Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$", "maxLength": _LONGEST_NAME}),
+]
+#: A name that expressions use, so without hyphens.
+Word = Annotated[
+    str,
+    AfterValidator(_matching(_WORD, "a name of letters, digits and underscores")),
+    Field(json_schema_extra={"pattern": f"^{_WORD.pattern}$", "maxLength": _LONGEST_NAME}),
+]
+Text = Annotated[str, Field(min_length=1)]
+#: A whole number that says how many, at least one.
+Count = Annotated[int, Field(strict=True, ge=1)]
+Timezone = Annotated[str, AfterValidator(_timezone)]

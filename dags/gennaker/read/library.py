@@ -1,0 +1,127 @@
+"""The folder of pipelines and of what they lean on, read piece by piece when asked."""
+
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from gennaker.check import check
+from gennaker.errors import PipelineErrors, Place, Problem, unknown
+from gennaker.explain import validate
+from gennaker.model import Environment, Pipeline, Policies
+from gennaker.read.parse import parse_file
+from gennaker.shape import shape
+
+_Value = TypeVar("_Value")
+_SUFFIX: Final = ".yaml"
+
+
+class Library:
+    """Pipelines by name, with templates, environments, canary profiles and policies.
+
+    Nothing is read before it is asked for, and everything but pipelines is read once.
+
+    Args:
+        folder: the folder that holds `pipelines`, `templates`, `environments`, `canaries`, `policies`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def pipelines(self) -> list[str]:
+        """Names of all pipelines, sorted; right or wrong."""
+        return sorted(self._files)
+
+    def file_of(self, name: str) -> Path:
+        """The file of one pipeline; looks at no other when it lies right below `pipelines`.
+
+        Raises PipelineErrors for an unknown name, or one that two files claim.
+        """
+        direct = self.folder / "pipelines" / f"{name}{_SUFFIX}"
+        if direct.is_file():
+            return direct
+        files = self._files.get(name, [])
+        if not files:
+            place = Place(str(self.folder / "pipelines"))
+            raise PipelineErrors([Problem(place, unknown("pipeline", name, self._files))])
+        if len(files) > 1:
+            others = ", ".join(str(file) for file in files[1:])
+            raise PipelineErrors([Problem(Place(str(files[0])), f"the pipeline is in other files too: {others}")])
+        return files[0]
+
+    def resolve(self, name: str) -> Pipeline:
+        """The pipeline with everything filled in. Raises PipelineErrors."""
+        path = self.file_of(name)
+        pipeline = self.resolve_file(path)
+        if pipeline.pipeline != name:
+            what = f"the file of pipeline '{pipeline.pipeline}' must be named {pipeline.pipeline}{_SUFFIX}"
+            raise PipelineErrors([Problem(Place(str(path)), what)])
+        return pipeline
+
+    def resolve_file(self, path: Path) -> Pipeline:
+        """The pipeline of a file anywhere, leaning on this library. Raises PipelineErrors."""
+        tree, problems = shape(parse_file(path))
+        tree.put("file", self._name_of(path), tree.spot, tree.spot)
+        try:
+            pipeline = validate(Pipeline, tree)
+        except PipelineErrors as errors:
+            raise PipelineErrors(sorted([*problems, *errors.problems])) from None
+        if problems:
+            raise PipelineErrors(sorted(problems))
+        return check(pipeline, tree, self)
+
+    def environment_names(self) -> Collection[str]:
+        """Environments there are."""
+        return self._names("environments")
+
+    def environment(self, name: str) -> Environment:
+        """One environment. Raises PipelineErrors when its file is wrong."""
+        return self._once("environments", name, lambda path: validate(Environment, parse_file(path)))
+
+    @cached_property
+    def policies(self) -> Policies:
+        """Execution windows and freezes; none without `policies/windows.yaml`."""
+        if not (self.folder / "policies" / f"windows{_SUFFIX}").is_file():
+            return Policies()
+        return self._once("policies", "windows", lambda path: validate(Policies, parse_file(path)))
+
+    def _name_of(self, path: Path) -> str:
+        return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else path.name
+
+    @cached_property
+    def _files(self) -> Mapping[str, list[Path]]:
+        files: dict[str, list[Path]] = {}
+        for path in sorted((self.folder / "pipelines").rglob(f"*{_SUFFIX}")):
+            files.setdefault(path.stem, []).append(path)
+        return files
+
+    def _names(self, kind: str) -> Collection[str]:
+        key = kind, ""
+        if key not in self._kept:
+            self._kept[key] = sorted(path.stem for path in (self.folder / kind).glob(f"*{_SUFFIX}"))
+        names: Collection[str] = self._kept[key]
+        return names
+
+    def _once(self, kind: str, name: str, read: Callable[[Path], _Value]) -> _Value:
+        """What `read` makes of a file, right or wrong, the first time and ever after."""
+        key = kind, name
+        if key not in self._kept:
+            try:
+                self._kept[key] = read(self.folder / kind / f"{name}{_SUFFIX}")
+            except PipelineErrors as errors:
+                self._kept[key] = errors
+        if isinstance(kept := self._kept[key], PipelineErrors):
+            raise PipelineErrors(kept.problems)
+        value: _Value = kept
+        return value
+
+
+def load(folder: Path) -> Library:
+    """The library below `folder`, the DAG folder; costs nothing until it is asked."""
+    return Library(folder)
+
+
+def resolve_file(path: Path, library: Library) -> Pipeline:
+    """The pipeline of a file anywhere, leaning on `library`. Raises PipelineErrors."""
+    return library.resolve_file(path)
