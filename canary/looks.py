@@ -1,7 +1,11 @@
 """What a judge is fed: cumulative counters of both sides at one moment."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
+
+from canary.errors import CanaryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,22 @@ class Side:
     latency: tuple[int, ...] = ()
     edges_ms: tuple[float, ...] = ()
 
+    def to_json(self) -> str:
+        """The side as JSON text that `from_json` reads back as an equal one."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Side":
+        """The side that `to_json` wrote.
+
+        Raises:
+            CanaryError: when the text is not such a side.
+        """
+        try:
+            return _side(json.loads(text))
+        except (ValueError, KeyError, TypeError) as error:
+            raise _unreadable("side", error) from error
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -41,3 +61,29 @@ class Look:
     canary: Side
     canary_share: float = 0.5
     step: str = ""
+
+    def to_json(self) -> str:
+        """The look as JSON text that `from_json` reads back as an equal one."""
+        return json.dumps({**asdict(self), "at": self.at.isoformat()})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Look":
+        """The look that `to_json` wrote.
+
+        Raises:
+            CanaryError: when the text is not such a look.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            sides = {"baseline": _side(fields["baseline"]), "canary": _side(fields["canary"])}
+            return cls(**{**fields, **sides, "at": datetime.fromisoformat(fields["at"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise _unreadable("look", error) from error
+
+
+def _side(fields: dict[str, Any]) -> Side:
+    return Side(**{**fields, "latency": tuple(fields["latency"]), "edges_ms": tuple(fields["edges_ms"])})
+
+
+def _unreadable(what: str, error: Exception) -> CanaryError:
+    return CanaryError(f"a stored {what} cannot be read", why=str(error), mend="store it again from its source")

@@ -1,0 +1,145 @@
+"""What a canary is judged by: the judge, its error rates, its clock and its metrics."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from canary.durations import Duration
+from canary.errors import CanaryError
+
+Profiles = Mapping[str, Mapping[str, Any]]
+
+
+class JudgeKind(StrEnum):
+    """The judges there are."""
+
+    SEQUENTIAL = "sequential"
+
+
+class MetricKind(StrEnum):
+    """The metrics a judge can read from a look."""
+
+    ERROR_RATE = "error_rate"
+    LATENCY = "latency"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MetricConfig(_Settings):
+    """How one metric is judged; every comparison is an odds ratio, canary against baseline."""
+
+    name: MetricKind
+    weight: float = Field(
+        default=1.0, gt=0, le=1000, description="This metric's share of alpha, relative to the others."
+    )
+    tolerance: float = Field(default=1.0, ge=1, le=100, description="Only an odds ratio above this counts as harm.")
+    margin: float = Field(default=1.5, gt=1, le=1000, description="Certified safe means an odds ratio below this ...")
+    negligible: float = Field(default=0.001, ge=0, lt=1, description="... or a probability in the canary below this.")
+    protect: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.5, 0.9, 0.99), min_length=1, description="Latency quantiles that must be certified for a PASS."
+    )
+    dispersion: float | None = Field(
+        default=None, ge=1, le=1000, description="Variance against independent requests, if known; else estimated."
+    )
+
+    @model_validator(mode="after")
+    def _margin_above_tolerance(self) -> Self:
+        if self.margin <= self.tolerance:
+            raise ValueError(f"margin {self.margin:g} must be above tolerance {self.tolerance:g}")
+        return self
+
+
+def _as_metric(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class CanaryConfig(_Settings):
+    """Everything a judge is told beforehand; with the looks it fixes the judgment bit for bit."""
+
+    profile: str = Field(default="", description="The threshold profile these settings came from.")
+    judge: JudgeKind = Field(default=JudgeKind.SEQUENTIAL, description="The judge to ask.")
+    alpha: float = Field(default=0.01, gt=0, lt=0.5, description="Chance of failing a canary that is no worse.")
+    beta: float = Field(default=0.05, gt=0, lt=0.5, description="Chance of passing a canary that is not safe.")
+    interval: Duration = Field(default=timedelta(seconds=15), description="Time between two looks.")
+    min_duration: Duration = Field(default=timedelta(minutes=1), description="No PASS before this.")
+    duration: Duration = Field(default=timedelta(minutes=30), description="Undecided by then is INCONCLUSIVE.")
+    min_requests: int = Field(default=100, ge=0, description="No PASS with fewer requests on either side.")
+    metrics: tuple[Annotated[MetricConfig, BeforeValidator(_as_metric)], ...] = Field(
+        default=(MetricConfig(name=MetricKind.ERROR_RATE), MetricConfig(name=MetricKind.LATENCY)), min_length=1
+    )
+
+    @field_validator("interval", "duration")
+    @classmethod
+    def _positive(cls, value: timedelta) -> timedelta:
+        if value <= timedelta(0):
+            raise ValueError("must be longer than nothing")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.min_duration > self.duration:
+            raise ValueError("min_duration must not be longer than duration")
+        names = [metric.name for metric in self.metrics]
+        if len(set(names)) < len(names):
+            raise ValueError("metrics name the same metric twice")
+        return self
+
+    def alpha_of(self, metric: MetricConfig) -> float:
+        """The part of alpha that `metric` may spend (its weight among all)."""
+        return self.alpha * metric.weight / sum(each.weight for each in self.metrics)
+
+    @classmethod
+    def from_profile(cls, name: str, profiles: Profiles, overrides: Mapping[str, Any] | None = None) -> Self:
+        """The settings of a threshold profile, with those it `extends` underneath.
+
+        Args:
+            name: the profile.
+            profiles: every profile's own settings by name.
+            overrides: settings laid on top, such as a pipeline's own.
+
+        Raises:
+            CanaryError: when a profile is unknown, extends itself, or does not validate.
+        """
+        settings = _resolved(name, profiles, ())
+        settings = _laid_over(settings, overrides or {})
+        try:
+            return cls.model_validate({**settings, "profile": name})
+        except ValidationError as error:
+            flaws = "; ".join(
+                f"{'.'.join(map(str, flaw['loc'])) or 'profile'}: {flaw['msg']}" for flaw in error.errors()
+            )
+            raise CanaryError(f"canary profile {name!r} is not valid", why=flaws, mend="correct the profile") from error
+
+
+def _resolved(name: str, profiles: Profiles, above: tuple[str, ...]) -> dict[str, Any]:
+    if name in above:
+        raise CanaryError(
+            f"canary profile {name!r} extends itself", why=" -> ".join((*above, name)), mend="remove one `extends`"
+        )
+    if name not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        raise CanaryError(f"no canary profile {name!r}", why=f"known are {known}", mend="use one of these or add it")
+    own = dict(profiles[name])
+    parent = own.pop("extends", None)
+    return own if parent is None else _laid_over(_resolved(str(parent), profiles, (*above, name)), own)
+
+
+def _laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` on `under`; a metric keeps what the same metric below says and it does not."""
+    merged = {**under, **over}
+    if isinstance(under.get("metrics"), list | tuple) and isinstance(over.get("metrics"), list | tuple):
+        below = {metric["name"]: metric for metric in map(_as_metric, under["metrics"]) if _is_named(metric)}
+        merged["metrics"] = [
+            {**below.get(metric["name"], {}), **metric} if _is_named(metric) else metric
+            for metric in map(_as_metric, over["metrics"])
+        ]
+    return merged
+
+
+def _is_named(metric: Any) -> bool:
+    return isinstance(metric, Mapping) and isinstance(metric.get("name"), str)

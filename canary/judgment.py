@@ -1,0 +1,115 @@
+"""What a judge says: the verdict, why, and the evidence behind it."""
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from canary.errors import CanaryError
+
+#: Raised when the JSON of a judgment changes in a way that older readers cannot follow.
+VERSION: Final = 1
+
+
+class Verdict(StrEnum):
+    """What follows from the evidence so far."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """One metric's part of a judgment.
+
+    Args:
+        name: the metric.
+        verdict: what this metric alone says.
+        sentence: the same for a reader, with numbers.
+        effect: best estimate of the odds ratio, canary against baseline; None without events.
+        low: lower end of its confidence sequence (level 1 - beta); None without data.
+        high: upper end, likewise.
+        unit: unit of the three above.
+        log_evidence_harm: natural logarithm of the e-value for harm.
+        log_limit_harm: the logarithm at which it fails the canary.
+        log_evidence_safe: natural logarithm of the e-value for safety (the least over what is protected).
+        log_limit_safe: the logarithm at which the metric is certified safe.
+        dispersion: variance of the counts against independent requests, at least 1.
+        baseline_value: share of the baseline's requests that failed, or took over `threshold_ms`.
+        canary_value: the same in the canary.
+        threshold_ms: for latency, the bucket edge that effect and values are about.
+    """
+
+    name: str
+    verdict: Verdict
+    sentence: str
+    effect: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    log_evidence_harm: float
+    log_limit_harm: float
+    log_evidence_safe: float
+    log_limit_safe: float
+    dispersion: float
+    baseline_value: float | None
+    canary_value: float | None
+    threshold_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """What follows from all looks so far.
+
+    Args:
+        verdict: the answer.
+        reason: why, in one sentence with numbers.
+        decided_by: the metric that decided, or `""`.
+        looks: looks taken in, the first included.
+        elapsed_s: seconds from the first look to the last.
+        requests_baseline: requests the baseline answered since the first look.
+        requests_canary: requests the canary answered since then.
+        metrics: each metric's own result.
+        more_requests: when undecided, about how many more requests a side needs; None if unknown.
+        more_minutes: when undecided, about how many more minutes that takes; None if unknown.
+        is_final: whether watching may stop: decided, or the deadline is reached.
+    """
+
+    verdict: Verdict
+    reason: str
+    decided_by: str
+    looks: int
+    elapsed_s: float
+    requests_baseline: int
+    requests_canary: int
+    metrics: tuple[MetricResult, ...]
+    more_requests: int | None
+    more_minutes: float | None
+    is_final: bool
+
+    def to_json(self) -> str:
+        """The judgment as JSON text that `from_json` reads back as an equal one."""
+        return json.dumps({"version": VERSION, **asdict(self)}, allow_nan=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Judgment":
+        """The judgment that `to_json` wrote.
+
+        Raises:
+            CanaryError: when the text is not such a judgment.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            version = fields.pop("version")
+            if version != VERSION:
+                raise ValueError(f"version {version!r}, and only {VERSION} is known")
+            fields["metrics"] = tuple(
+                MetricResult(**{**metric, "verdict": Verdict(metric["verdict"])}) for metric in fields["metrics"]
+            )
+            return cls(**{**fields, "verdict": Verdict(fields["verdict"])})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CanaryError(
+                "a stored judgment cannot be read", why=str(error), mend="judge its looks again"
+            ) from error

@@ -1,0 +1,110 @@
+"""How long requests take, from bucketed histograms."""
+
+from typing import Final
+
+import numpy as np
+
+from canary.config import CanaryConfig, MetricConfig
+from canary.counts import Counts, Floats, log_mean_exp
+from canary.evidence import RateEvidence
+from canary.intervals import Interval, OddsRatios
+from canary.judgment import MetricResult
+from canary.metrics import Reading, result_of
+from canary.ranks import RankEvidence
+from canary.ticks import Tick
+
+#: Baseline requests after which the protected edges are picked. Safety evidence starts there, so the pick is fair.
+EDGES_PICKED_AT: Final = 100
+
+
+class LatencyWatch:
+    """Watches the share of requests above every bucket edge, and the whole distribution by ranks."""
+
+    def __init__(self, metric: MetricConfig, config: CanaryConfig, *, is_stepped: bool) -> None:
+        self._metric, self._config, self._is_stepped = metric, config, is_stepped
+        self._histograms: _Histograms | None = None
+
+    def begin_step(self) -> None:
+        """A new step of the ramp begins with the next tick."""
+        if self._histograms is not None:
+            self._histograms.begin_step()
+
+    def add(self, tick: Tick) -> None:
+        """Takes in one tick; one without histograms says nothing."""
+        if not tick.edges_ms:
+            return
+        if self._histograms is None:
+            self._histograms = _Histograms(tick.edges_ms, self._metric, is_stepped=self._is_stepped)
+        self._histograms.add(np.array(tick.baseline.latency, float), np.array(tick.canary.latency, float))
+
+    def result(self) -> MetricResult:
+        """What the latencies say by now."""
+        if self._histograms is None:
+            nothing = Reading("Latency", None, None, Interval(None, None, None), 0.0, 0.0, 1.0)
+            return result_of(nothing, self._metric, self._config)
+        return result_of(self._histograms.reading(self._config), self._metric, self._config)
+
+
+class _Histograms:
+    def __init__(self, edges_ms: tuple[float, ...], metric: MetricConfig, *, is_stepped: bool) -> None:
+        self._edges_ms, self._metric = edges_ms, metric
+        self._edges = RateEvidence(len(edges_ms), metric, is_stepped=is_stepped)
+        # Ranks tell any slowness; where some is tolerated, only the edges can tell how much there is.
+        uses_ranks = metric.tolerance == 1
+        buckets = len(edges_ms) + 1
+        self._ranks = RankEvidence(buckets, metric.dispersion, is_stepped=is_stepped) if uses_ranks else None
+        self._odds = OddsRatios(len(edges_ms))
+        self._totals = np.zeros((2, buckets))
+        self._protected: list[int] = []
+
+    def begin_step(self) -> None:
+        self._edges.begin_step()
+        if self._ranks is not None:
+            self._ranks.begin_step()
+
+    def add(self, baseline: Floats, canary: Floats) -> None:
+        counts = Counts(*_above(baseline), *_above(canary))
+        self._edges.add(counts)
+        self._odds.add(counts)
+        if self._ranks is not None:
+            self._ranks.add(baseline, canary)
+        self._totals += (baseline, canary)
+        if not self._protected and self._totals[0].sum() >= EDGES_PICKED_AT:
+            self._protected = self._pick()
+            self._edges.restart_safety()
+
+    def reading(self, config: CanaryConfig) -> Reading:
+        edge_harm, edge_safe = self._edges.log_harm(), self._edges.log_safe()
+        log_harm = float(log_mean_exp(edge_harm[None, :], axis=1)[0])
+        if self._ranks is not None:
+            log_harm = float(np.logaddexp(log_harm, self._ranks.log_harm()) - np.log(2))
+        log_safe = float(edge_safe[self._protected].min()) if self._protected else 0.0
+        is_harm = log_harm >= -np.log(config.alpha_of(self._metric))
+        if is_harm or not self._protected:
+            shown = int(np.argmax(edge_harm))
+        else:
+            shown = self._protected[int(np.argmin(edge_safe[self._protected]))]
+        dispersion = float(self._edges.dispersion()[shown])
+        (n_b, n_c), (s_b, s_c) = self._totals.sum(axis=1), self._totals[:, shown + 1 :].sum(axis=1)
+        return Reading(
+            subject=f"Share of requests over {self._edges_ms[shown]:g} ms",
+            baseline=float(s_b / n_b) if n_b else None,
+            canary=float(s_c / n_c) if n_c else None,
+            interval=self._odds.interval(shown, dispersion, config.beta),
+            log_harm=log_harm,
+            log_safe=log_safe,
+            dispersion=dispersion,
+            threshold_ms=float(self._edges_ms[shown]),
+        )
+
+    def _pick(self) -> list[int]:
+        """The lowest edge that holds each protected quantile of the baseline, or the last edge there is."""
+        held = np.cumsum(self._totals[0])[:-1] / self._totals[0].sum()
+        last = len(self._edges_ms) - 1
+        return sorted({min(int(np.searchsorted(held, level)), last) for level in self._metric.protect})
+
+
+def _above(histogram: Floats) -> tuple[Floats, Floats]:
+    """Requests, and requests above each edge."""
+    total = histogram.sum()
+    return np.full(len(histogram) - 1, total), total - np.cumsum(histogram)[:-1]

@@ -1,0 +1,111 @@
+"""The sequential judge: tests that stay right however often they are looked at."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from canary.config import CanaryConfig, MetricKind
+from canary.error_rate import ErrorRateWatch
+from canary.estimates import Progress, seconds_needed
+from canary.faults import fault_of
+from canary.judgment import Judgment, MetricResult, Verdict
+from canary.latency import LatencyWatch
+from canary.looks import Look
+from canary.metrics import MetricWatch
+from canary.share import ShareWatch
+from canary.ticks import Tick, tick_between
+from canary.verdicts import Decision, decide
+
+_WATCHES: Final[Mapping[MetricKind, Callable[..., MetricWatch]]] = {
+    MetricKind.ERROR_RATE: ErrorRateWatch,
+    MetricKind.LATENCY: LatencyWatch,
+}
+_FOR_GOOD: Final = frozenset({Verdict.FAIL, Verdict.ERROR})
+
+
+class SequentialSession:
+    """One canary under the sequential judge, fed look by look.
+
+    FAIL and ERROR are for good. After a PASS, or past the deadline, more looks are still taken in, so that a ramp goes
+    on being watched. Clock, minimum requests and safety evidence count from the beginning of the current step.
+    """
+
+    def __init__(self, config: CanaryConfig) -> None:
+        self._config = config
+        self._watches: tuple[MetricWatch, ...] = ()
+        self._share = ShareWatch()
+        self._first: Look | None = None
+        self._last: Look | None = None
+        self._judgment: Judgment | None = None
+        self._looks = 0
+        self._requests = [0, 0]
+        self._step = Progress(0.0, 0, 0)
+
+    def add(self, look: Look) -> Judgment:
+        """The judgment with `look` taken in; giving the last look again changes nothing."""
+        if self._judgment is not None and (look == self._last or self._judgment.verdict in _FOR_GOOD):
+            return self._judgment
+        if fault := fault_of(look) or self._fault_after_last(look):
+            self._judgment = self._judged(Decision(Verdict.ERROR, f"A look at the traffic is not usable: {fault}.", ""))
+            return self._judgment
+        if self._last is None:
+            self._begin(look)
+        else:
+            self._take(tick_between(self._last, look))
+        self._last = look
+        self._looks += 1
+        self._judgment = self._judge()
+        return self._judgment
+
+    def _begin(self, look: Look) -> None:
+        self._first = look
+        self._watches = tuple(
+            _WATCHES[metric.name](metric, self._config, is_stepped=look.step != "") for metric in self._config.metrics
+        )
+
+    def _take(self, tick: Tick) -> None:
+        if tick.opens_step:
+            self._step = Progress(0.0, 0, 0)
+            for watch in self._watches:
+                watch.begin_step()
+        baseline, canary = tick.baseline.requests, tick.canary.requests
+        self._requests[0] += baseline
+        self._requests[1] += canary
+        step = self._step
+        self._step = Progress(
+            step.elapsed_s + tick.seconds, step.requests_baseline + baseline, step.requests_canary + canary
+        )
+        self._share.add(tick)
+        for watch in self._watches:
+            watch.add(tick)
+
+    def _fault_after_last(self, look: Look) -> str:
+        if self._last is None:
+            return ""
+        if look.at <= self._last.at:
+            return f"it is from {look.at:%H:%M:%S}, not after the last one"
+        edges = {side.edges_ms for each in (self._last, look) for side in (each.baseline, each.canary) if side.edges_ms}
+        return "its latency buckets have other edges than those before" if len(edges) > 1 else ""
+
+    def _judge(self) -> Judgment:
+        results = tuple(watch.result() for watch in self._watches)
+        return self._judged(decide(results, self._share.fault(), self._step, self._config), results)
+
+    def _judged(self, decision: Decision, metrics: Sequence[MetricResult] = ()) -> Judgment:
+        is_open = decision.verdict is Verdict.INCONCLUSIVE
+        seconds = seconds_needed(self._step, metrics, self._config) if is_open else None
+        is_past = self._step.elapsed_s >= self._config.duration.total_seconds()
+        per_second = self._step.requests / self._step.elapsed_s if self._step.elapsed_s > 0 else 0.0
+        elapsed = self._last.at - self._first.at if self._first is not None and self._last is not None else None
+        return Judgment(
+            verdict=decision.verdict,
+            reason=decision.reason,
+            decided_by=decision.decided_by,
+            looks=self._looks,
+            elapsed_s=elapsed.total_seconds() if elapsed is not None else 0.0,
+            requests_baseline=self._requests[0],
+            requests_canary=self._requests[1],
+            metrics=tuple(metrics),
+            more_requests=round(seconds * per_second) if seconds is not None else None,
+            more_minutes=seconds / 60 if seconds is not None else None,
+            is_final=not is_open or is_past,
+        )

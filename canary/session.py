@@ -1,0 +1,44 @@
+"""The way in: start a judge, or judge stored looks at once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from canary.config import CanaryConfig, JudgeKind
+from canary.errors import CanaryError
+from canary.judgment import Judgment
+from canary.looks import Look
+
+
+class Session(Protocol):
+    """One canary being judged, fed look by look."""
+
+    def add(self, look: Look) -> Judgment:
+        """The judgment with `look` taken in."""
+
+
+def start(config: CanaryConfig) -> Session:
+    """A session of the judge that `config` names, without looks yet."""
+    return _JUDGES[config.judge](config)
+
+
+def judge(config: CanaryConfig, looks: Sequence[Look]) -> Judgment:
+    """The judgment of stored looks: bit for bit that of a session that was given them one by one.
+
+    Raises:
+        CanaryError: when there is no look at all.
+    """
+    session = start(config)
+    judgments = [session.add(look) for look in looks]
+    if not judgments:
+        raise CanaryError("nothing to judge", why="there are no looks", mend="take at least one look")
+    return judgments[-1]
+
+
+def _sequential(config: CanaryConfig) -> Session:
+    # NumPy is loaded only where a judge runs, not wherever a configuration is read.
+    from canary.sequential import SequentialSession
+
+    return SequentialSession(config)
+
+
+_JUDGES: Final[Mapping[JudgeKind, Callable[[CanaryConfig], Session]]] = {JudgeKind.SEQUENTIAL: _sequential}
