@@ -40,7 +40,7 @@ def append(connection: Connection, at: datetime, kind: Kind, subject: Subject, b
     digest = digest_of(head.digest, seq, when, kind, subject, stored)
     connection.execute(
         insert(RECORDS).values(
-            seq=seq, at=when, kind=str(kind), **asdict(subject), body=stored, previous=head.digest, digest=digest
+            seq=seq, at=when, kind=kind.value, **asdict(subject), body=stored, previous=head.digest, digest=digest
         )
     )
     connection.execute(update(HEAD).values(seq=seq, digest=digest))

@@ -27,6 +27,10 @@ class State(StrEnum):
     CLAIMED = "claimed"
     FAILED = "failed"
     CONFIRMED = "confirmed"
+    ABANDONED = "abandoned"
+
+
+_OPEN = (State.CLAIMED.value, State.FAILED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +95,8 @@ class Claims:
             row = _row(connection, key)
             if row is None:
                 return self._begin(connection, key, subject, meant)
-            if row.intent != meant:
-                raise RecordError(
-                    f"operation {key} was meant otherwise before",
-                    why=f"before {row.intent}, now {meant}",
-                    mend="give a different operation a different key",
-                )
-            match State(row.state):
-                case State.CONFIRMED:
-                    return Done(json.loads(row.result))
-                case State.CLAIMED if self._is_alive(row):
-                    return Held(Owner.from_text(row.owner))
-                case State.CLAIMED:
-                    return self._claim_again(connection, row, "taken over", {"from": row.owner})
-                case State.FAILED:
-                    return self._claim_again(connection, row, "tried again", {})
+            _check_intent(row, meant)
+            return self._go_on(connection, row)
 
     def confirm(self, claim: Claim, result: Mapping[str, Json]) -> bool:
         """Writes the result, unless the claim was taken over: then False."""
@@ -117,10 +108,25 @@ class Claims:
         why = redact_text(f"{type(error).__name__}: {error}")
         return self._settle(claim, State.FAILED, {"error": why}, error=canonical(why))
 
+    def abandon(self, key: str, why: str) -> bool:
+        """Closes an open operation that nobody holds; False when there is no such operation.
+
+        Whoever still acts on it cannot confirm, and whoever asks for it later is refused.
+        """
+        why = redact_text(why)
+        with self._database.write() as connection:
+            row = _row(connection, key)
+            if row is None or row.state not in _OPEN or self._is_held(row):
+                return False
+            columns = {"state": State.ABANDONED.value, "error": canonical(why)}
+            connection.execute(update(OPERATIONS).where(OPERATIONS.c.key == key).values(**columns))
+            self._tell(connection, _subject(row), key, "abandoned", row.fence, {"why": why})
+        return True
+
     def renew(self, claim: Claim) -> bool:
         """Keeps the claim fresh; False when it is no longer ours."""
         with self._database.write() as connection:
-            return _change(connection, claim, renewed_at=self._clock().timestamp())
+            return _change(connection, claim, renewed_at=self._clock().timestamp()) is not None
 
     def result(self, key: str) -> Mapping[str, Json] | None:
         """What a confirmed operation gave."""
@@ -130,7 +136,7 @@ class Claims:
 
     def unfinished(self, run: str | None) -> list[Operation]:
         """What was meant and is not confirmed, oldest first."""
-        query = select(OPERATIONS).where(OPERATIONS.c.state != State.CONFIRMED).order_by(OPERATIONS.c.seq)
+        query = select(OPERATIONS).where(OPERATIONS.c.state.in_(_OPEN)).order_by(OPERATIONS.c.seq)
         if run is not None:
             query = query.where(OPERATIONS.c.run == run)
         with self._database.read() as connection:
@@ -146,7 +152,7 @@ class Claims:
                 **asdict(subject),
                 seq=record,
                 intent=meant,
-                state=State.CLAIMED,
+                state=State.CLAIMED.value,
                 fence=fence,
                 attempts=1,
                 owner=owner,
@@ -157,6 +163,20 @@ class Claims:
         )
         return Claim(key, fence)
 
+    def _go_on(self, connection: Connection, row: Row[Any]) -> Claim | Held | Done:
+        match State(row.state):
+            case State.CONFIRMED:
+                return Done(json.loads(row.result))
+            case State.CLAIMED if self._is_held(row):
+                return Held(Owner.from_text(row.owner))
+            case State.CLAIMED:
+                return self._claim_again(connection, row, "taken over", {"from": row.owner})
+            case State.FAILED:
+                return self._claim_again(connection, row, "tried again", {})
+            case State.ABANDONED:
+                why = json.loads(row.error)
+                raise RecordError(f"operation {row.key} was abandoned", why=why, mend="start a new run")
+
     def _claim_again(self, connection: Connection, row: Row[Any], what: str, more: Mapping[str, Json]) -> Claim:
         fence, owner = _next_fence(connection), self._owner().to_text()
         self._tell(connection, _subject(row), row.key, what, fence, {"owner": owner, **more})
@@ -164,7 +184,7 @@ class Claims:
             update(OPERATIONS)
             .where(OPERATIONS.c.key == row.key)
             .values(
-                state=State.CLAIMED,
+                state=State.CLAIMED.value,
                 fence=fence,
                 attempts=row.attempts + 1,
                 owner=owner,
@@ -175,10 +195,9 @@ class Claims:
 
     def _settle(self, claim: Claim, state: State, more: Mapping[str, Json], **columns: str) -> bool:
         with self._database.write() as connection:
-            if not _change(connection, claim, state=state, **columns):
+            row = _change(connection, claim, state=state.value, **columns)
+            if row is None:
                 return False
-            row = _row(connection, claim.key)
-            assert row is not None  # it was changed just now
             self._tell(connection, _subject(row), claim.key, state, claim.fence, more)
         return True
 
@@ -188,25 +207,33 @@ class Claims:
         body = {"operation": key, "event": what, "fence": fence, **more}
         return chain.append(connection, self._clock(), Kind.OPERATION, subject, body).seq
 
-    def _is_alive(self, row: Row[Any]) -> bool:
-        if self._clock().timestamp() - row.renewed_at > STALE_S:
+    def _is_held(self, row: Row[Any]) -> bool:
+        if row.state != State.CLAIMED or self._clock().timestamp() - row.renewed_at > STALE_S:
             return False
         return not Owner.from_text(row.owner).is_known_dead()
 
     def _operation(self, row: Row[Any]) -> Operation:
-        is_held = row.state == State.CLAIMED and self._is_alive(row)
         error = json.loads(row.error) if row.error else ""
-        return Operation(row.key, _subject(row), json.loads(row.intent), row.attempts, is_held, error)
+        return Operation(row.key, _subject(row), json.loads(row.intent), row.attempts, self._is_held(row), error)
 
 
 def _row(connection: Connection, key: str) -> Row[Any] | None:
     return connection.execute(select(OPERATIONS).where(OPERATIONS.c.key == key)).first()
 
 
-def _change(connection: Connection, claim: Claim, **columns: object) -> bool:
-    """Changes the row only while the claim stands."""
-    mine = (OPERATIONS.c.key == claim.key, OPERATIONS.c.fence == claim.fence, OPERATIONS.c.state == State.CLAIMED)
-    return connection.execute(update(OPERATIONS).where(*mine).values(**columns)).rowcount == 1
+def _check_intent(row: Row[Any], meant: str) -> None:
+    if row.intent != meant:
+        raise RecordError(
+            f"operation {row.key} was meant otherwise before",
+            why=f"before {row.intent}, now {meant}",
+            mend="give a different operation a different key",
+        )
+
+
+def _change(connection: Connection, claim: Claim, **columns: object) -> Row[Any] | None:
+    """Changes the row only while the claim stands, and gives it; else None."""
+    mine = (OPERATIONS.c.key == claim.key, OPERATIONS.c.fence == claim.fence, OPERATIONS.c.state == State.CLAIMED.value)
+    return connection.execute(update(OPERATIONS).where(*mine).values(**columns).returning(OPERATIONS)).first()
 
 
 def _next_fence(connection: Connection) -> int:

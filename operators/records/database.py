@@ -65,34 +65,34 @@ class Database:
         self._engine.dispose()
 
 
-def _url(url: str | None) -> URL:
-    given = url or os.environ.get("GENNAKER_RECORDS_URL")
+def _url(given: str | None) -> URL:
+    given = given or os.environ.get("GENNAKER_RECORDS_URL")
     if not given:
         return URL.create("sqlite", database=str(home() / "records.db"))
     try:
-        return make_url(given)
-    except ArgumentError as error:
+        url = make_url(given)
+    except ArgumentError:
+        url = URL.create("unreadable")
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise RecordError(
-            "the records' URL cannot be read",
+            "the records cannot be kept there",
+            why=f"expected a URL of sqlite or postgresql, found {url.get_backend_name()}",
             mend="set GENNAKER_RECORDS_URL to something like sqlite:////folder/records.db",
-        ) from error
+        )
+    return url
 
 
 def _engine(url: URL) -> Engine:
     """One connection is enough: threads of a process take turns (`Database.lock`)."""
-    if url.get_backend_name() == "sqlite" and url.database:
+    is_sqlite = url.get_backend_name() == "sqlite"
+    if is_sqlite and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     try:
-        engine = create_engine(
-            url, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_pre_ping=url.get_backend_name() != "sqlite"
-        )
+        engine = create_engine(url, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_pre_ping=not is_sqlite)
     except ModuleNotFoundError as error:
-        raise RecordError(
-            f"no driver for {url.drivername}",
-            why=str(error),
-            mend='install it, for Postgres: pip install "psycopg[binary]"',
-        ) from error
-    if url.get_backend_name() == "sqlite":
+        mend = 'install it, for Postgres: pip install "psycopg[binary]"'
+        raise RecordError(f"no driver for {url.drivername}", why=str(error), mend=mend) from error
+    if is_sqlite:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -146,16 +146,20 @@ def _as_record_error(url: URL) -> Iterator[None]:
         raise RecordError(f"the records at {url.render_as_string()} could not be used", why=reason) from error
 
 
+_closed_for_fork: list[Database] = []
+
+
 def _before_fork() -> None:
-    """Closes every connection: neither SQLite's nor Postgres's may live on in a child."""
+    """Closes every connection between two transactions: none may live on in a child."""
     for database in list(_open_databases):
         database.lock.acquire()
+        _closed_for_fork.append(database)
         database.close()
 
 
 def _after_fork() -> None:
-    for database in list(_open_databases):
-        database.lock.release()
+    while _closed_for_fork:
+        _closed_for_fork.pop().lock.release()
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

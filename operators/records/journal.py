@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from operators.errors import RecordError
@@ -77,15 +77,22 @@ class Journal:
         """What was meant (by one run, or by any) and is not confirmed, oldest first."""
         return self._claims.unfinished(run)
 
+    def abandon(self, key: str, why: str) -> bool:
+        """Closes an unfinished operation that nobody will finish, so that no late copy can.
+
+        False when there is none, or a process that seems alive is at it.
+        """
+        return self._claims.abandon(key, why)
+
     def _act(self, claim: Claim, act: Callable[[int], Mapping[str, Json]]) -> None:
         """Acts under the claim; where the claim was lost meanwhile, its new holder's result counts."""
         with self._renewed(claim):
             try:
-                result = act(claim.fence)
+                self._claims.confirm(claim, act(claim.fence))
             except BaseException as error:
-                self._claims.give_up(claim, error)
+                with suppress(RecordError):  # with the database away, the claim goes stale by itself
+                    self._claims.give_up(claim, error)
                 raise
-            self._claims.confirm(claim, result)
 
     @contextmanager
     def _renewed(self, claim: Claim) -> Iterator[None]:

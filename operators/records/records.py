@@ -61,7 +61,9 @@ class Records:
         """The records that fit all that is given, oldest first unless asked otherwise."""
         wanted = {"run": run, "service": service, "environment": environment, "region": region, "stage": stage}
         with self.database.read() as connection:
-            return chain.search(connection, {"kind": kind, **wanted}, newest_first=newest_first, limit=limit)
+            return chain.search(
+                connection, {"kind": kind and kind.value, **wanted}, newest_first=newest_first, limit=limit
+            )
 
     def verify(self) -> Verification:
         """Whether the chain is whole, and where it first is not."""

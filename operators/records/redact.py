@@ -10,14 +10,14 @@ from operators.records.record import Json
 REDACTED = "[redacted]"
 
 _WORDS = (
-    r"passw(?:or)?d|passphrase|secret|token|authorization|credential|cookie|api[-_]?key|private[-_]?key|access[-_]?key"
+    "passw(?:or)?d|passphrase|secret|token|authorization|credential|cookie|api[-_]?key|private[-_]?key|access[-_]?key"
 )
 _SECRET_KEY = re.compile(_WORDS, re.IGNORECASE)
-_URL_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]+(?=@)")
-_SCHEME_CREDENTIALS = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
-_ASSIGNMENT = re.compile(
-    rf"([\w-]*(?:{_WORDS})[\w-]*[\"']?\s*[=:]\s*)(?!\[redacted\])(\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)", re.IGNORECASE
-)
+_URL_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#]+(?=@)")
+#: A word after "Basic" is a credential only with a capital, a digit or a "=" in it.
+_SCHEME_CREDENTIALS = re.compile(r"\b((?i:bearer|basic)\s+)(?=\S*[A-Z\d=])[\w.~+/=-]{8,}")
+_VALUE = r"(?!\[redacted\])(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)"
+_ASSIGNMENT = re.compile(rf"((?:{_WORDS})[\w-]{{0,40}}[\"']?\s{{0,8}}[=:]\s{{0,8}}){_VALUE}", re.IGNORECASE)
 
 
 def redact(value: Json) -> Json:
@@ -53,5 +53,5 @@ def redact_body(body: Mapping[str, Json]) -> dict[str, Json]:
 def redact_text(text: str) -> str:
     """The text without credentials."""
     text = _URL_CREDENTIALS.sub(REDACTED, text)
-    text = _SCHEME_CREDENTIALS.sub(rf"\1 {REDACTED}", text)
+    text = _SCHEME_CREDENTIALS.sub(rf"\1{REDACTED}", text)
     return _ASSIGNMENT.sub(rf"\1{REDACTED}", text)
