@@ -34,9 +34,7 @@ class MetricConfig(_Settings):
     """How one metric is judged; every comparison is an odds ratio, canary against baseline."""
 
     name: MetricKind
-    weight: float = Field(
-        default=1.0, gt=0, le=1000, description="This metric's share of alpha, relative to the others."
-    )
+    weight: float = Field(default=1.0, gt=0, le=1000, description="This metric's part of alpha, against the others'.")
     tolerance: float = Field(default=1.0, ge=1, le=100, description="Only an odds ratio above this counts as harm.")
     margin: float = Field(default=1.5, gt=1, le=1000, description="Certified safe means an odds ratio below this ...")
     negligible: float = Field(default=0.001, ge=0, lt=1, description="... or a probability in the canary below this.")
@@ -110,10 +108,9 @@ class CanaryConfig(_Settings):
         try:
             return cls.model_validate({**settings, "profile": name})
         except ValidationError as error:
-            flaws = "; ".join(
-                f"{'.'.join(map(str, flaw['loc'])) or 'profile'}: {flaw['msg']}" for flaw in error.errors()
-            )
-            raise CanaryError(f"canary profile {name!r} is not valid", why=flaws, mend="correct the profile") from error
+            flaws = [f"{'.'.join(map(str, flaw['loc'])) or 'profile'}: {flaw['msg']}" for flaw in error.errors()]
+            what = f"canary profile {name!r} is not valid"
+            raise CanaryError(what, why="; ".join(flaws), mend="correct the profile") from error
 
 
 def _resolved(name: str, profiles: Profiles, above: tuple[str, ...]) -> dict[str, Any]:
@@ -133,13 +130,14 @@ def _laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, A
     """`over` on `under`; a metric keeps what the same metric below says and it does not."""
     merged = {**under, **over}
     if isinstance(under.get("metrics"), list | tuple) and isinstance(over.get("metrics"), list | tuple):
-        below = {metric["name"]: metric for metric in map(_as_metric, under["metrics"]) if _is_named(metric)}
+        below = {str(metric.get("name")): metric for metric in map(_fields, under["metrics"])}
         merged["metrics"] = [
-            {**below.get(metric["name"], {}), **metric} if _is_named(metric) else metric
-            for metric in map(_as_metric, over["metrics"])
+            {**below.get(str(_fields(metric).get("name")), {}), **_fields(metric)} or metric
+            for metric in over["metrics"]
         ]
     return merged
 
 
-def _is_named(metric: Any) -> bool:
-    return isinstance(metric, Mapping) and isinstance(metric.get("name"), str)
+def _fields(metric: object) -> Mapping[str, Any]:
+    fields = _as_metric(metric)
+    return fields if isinstance(fields, Mapping) else {}

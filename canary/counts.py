@@ -122,4 +122,4 @@ def log_sum_exp(values: Floats, axis: int) -> Floats:
 
 def log_mean_exp(values: Floats, axis: int) -> Floats:
     """ln(mean(exp(values))) along an axis, without overflow."""
-    return log_sum_exp(values, axis) - np.log(values.shape[axis])
+    return log_sum_exp(values, axis) - float(np.log(values.shape[axis]))

@@ -87,7 +87,7 @@ class RateEvidence:
         if self._metric.negligible == 0:
             return below_margin
         negligible = log_mean_exp((self._low - self._safe_start[1]) / dispersion, axis=1)
-        return np.logaddexp(below_margin, negligible) - np.log(2)
+        return _log_average(below_margin, negligible)
 
     def _known(self) -> Floats:
         return np.full(len(self._likelihood), self._metric.dispersion, dtype=float)
@@ -95,7 +95,11 @@ class RateEvidence:
     def _harm_since(self, start: tuple[Floats, Floats], dispersion: Floats) -> Floats:
         grown = (self._likelihood - start[0])[:, : 1 + len(HARM_ODDS)]
         tempered = log_mean_exp((grown[:, 1:] - grown[:, :1]) / dispersion[:, None], axis=1)
-        return np.logaddexp(tempered, log_mean_exp(self._wealth - start[1], axis=1)) - np.log(2)
+        return _log_average(tempered, log_mean_exp(self._wealth - start[1], axis=1))
+
+
+def _log_average(one: Floats, other: Floats) -> Floats:
+    return log_mean_exp(np.stack([one, other]), axis=0)
 
 
 def _winnings(counts: Counts, tolerance: float) -> Floats:
@@ -104,7 +108,8 @@ def _winnings(counts: Counts, tolerance: float) -> Floats:
     fair = weight / (weight + 1 - counts.share)
     is_open = (counts.events > 0) & (counts.share > 0) & (counts.share < 1)
     part = np.divide(counts.events_canary, counts.events * fair, out=np.ones_like(fair), where=is_open)
-    return np.log1p(STAKES * (part - 1)[:, None])
+    growth: Floats = np.log1p(STAKES * (part - 1)[:, None])
+    return growth
 
 
 def _lowness(counts: Counts, negligible: float) -> Floats:

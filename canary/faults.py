@@ -2,6 +2,7 @@
 
 import math
 from datetime import datetime, timedelta
+from itertools import pairwise
 from numbers import Integral
 from typing import Final
 
@@ -51,4 +52,4 @@ def _is_count(value: object) -> bool:
 def _is_rising(edges: tuple[float, ...]) -> bool:
     if not all(isinstance(edge, float | int) and math.isfinite(edge) for edge in edges):
         return False
-    return all(low < high for low, high in zip(edges, edges[1:], strict=False))
+    return all(low < high for low, high in pairwise(edges))

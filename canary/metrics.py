@@ -86,7 +86,8 @@ def _sentence(reading: Reading, verdict: Verdict, metric: MetricConfig, log_harm
     harm_limit, safe_limit = wording.evidence(log_harm_at), wording.evidence(log_safe_at)
     match verdict:
         case Verdict.FAIL:
-            return f"{reading.subject} of the canary is {values} ({odds}); evidence {harm} passed the limit of {harm_limit}."
+            about = f"{reading.subject} of the canary is {values} ({odds})"
+            return f"{about}; evidence {harm} passed the limit of {harm_limit}."
         case Verdict.PASS:
             bounds = f"odds ratio below {metric.margin:g}"
             if metric.negligible:

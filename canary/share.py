@@ -6,6 +6,7 @@ import numpy as np
 
 from canary.counts import log_sum_exp
 from canary.ticks import Tick
+from canary.wording import percent
 
 #: Shares this close (relative to the smaller side) count as right: weights are whole numbers, requests still in flight.
 SLACK: Final = 0.1
@@ -42,7 +43,8 @@ class ShareWatch:
             return ""
         canary, total = self._requests
         which = "more" if rows[0] > rows[1] else "less"
+        got, meant = percent(canary / total), percent(self._expected / total)
         return (
-            f"The canary got {which} traffic than was set: {canary:,.0f} of {total:,.0f} requests ({canary / total:.1%}) "
-            f"where {self._expected / total:.1%} was meant, so the two sides cannot be compared."
-        ).replace("%", " %")
+            f"The canary got {which} traffic than was set: {canary:,.0f} of {total:,.0f} requests ({got}) "
+            f"where {meant} was meant, so the two sides cannot be compared."
+        )

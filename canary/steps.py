@@ -10,8 +10,8 @@ from canary.counts import Floats, log_sum_exp
 def log_over_steps(parts: Sequence[Floats], *, is_stepped: bool) -> Floats:
     """Natural logarithm of the evidence of all starts together, first start first.
 
-    In a ramp start k weighs 2**-k, fixed beforehand, and what is left for later starts counts as 1: harm that shows only
-    under a later step's load is not diluted by the steps before it (benchmark of sequential canary tests, 2.9).
+    In a ramp start k weighs 2**-k, fixed beforehand, and what is left for later starts counts as 1: harm that shows
+    only under a later step's load is not diluted by the steps before it (benchmark of sequential canary tests, 2.9).
     """
     if not is_stepped:
         return parts[0]
