@@ -1,6 +1,5 @@
 """Keeps programs running under one root, through supervisord over a unix socket."""
 
-import fcntl
 import os
 import shlex
 import shutil
@@ -8,8 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ import psutil
 
 from operators.atomic_file import write_atomically
 from operators.errors import SupervisorError
+from operators.file_lock import locked
 from operators.supervisor import launch
 from operators.supervisor.leftovers import MARKER, belongs_to, end_leftovers
 from operators.supervisor.program import Program, ProgramState, State, configuration
@@ -186,12 +186,9 @@ class Supervisor:
                 raise SupervisorError(f"waited in vain for {what}", mend=f"read {self.root / 'supervisord.log'}")
             time.sleep(0.02)
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
+    def _lock(self) -> AbstractContextManager[None]:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.root / "supervisor.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        return locked(self.root / "supervisor.lock")
 
     def _spec_file(self, name: str) -> Path:
         return self.root / "programs" / f"{name}.json"
