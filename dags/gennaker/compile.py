@@ -1,0 +1,379 @@
+"""A resolved pipeline to an Airflow DAG: the only module that knows both.
+
+A stage of one task is that task; a stage of several is a task group. A stage's first tasks wait
+for the last tasks of the stages it needs; skipped ones do not stop it, failed ones do.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, TriggerRule
+
+from gennaker import stages as s
+from gennaker.model import Parameter, Pipeline, Scalar
+from gennaker.schedule import schedule_of
+from operators import environment as env
+from operators.ask import Ask
+from operators.automated_canary import JudgeCanary, StartCanary, StopCanary, TurnBack
+from operators.bake_image import BakeImage
+from operators.choices import OnInconclusive
+from operators.deploy import Deploy
+from operators.finish_and_archive import FinishAndArchive
+from operators.gate import Gate, Promoted
+from operators.integration_tests import HttpCheck, IntegrationTests
+from operators.manual_judgment import ManualJudgment
+from operators.progressive_rollout import PromoteRegion, RampRegion, RollBackRegion, SettleRollout, StartRegion
+from operators.stage import ARTIFACT, RETRIES, Scope
+from operators.wait import Wait
+from operators.window import Window
+from operators.windows import Calendar
+
+#: Every DAG made from a pipeline has this tag.
+TAG: Final = "gennaker"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """A compiled stage: what others wait for it by, and what waits for others."""
+
+    entries: tuple[BaseOperator, ...]
+    exits: tuple[BaseOperator, ...]
+
+
+@dataclass(slots=True)
+class _Compiler:
+    """One pipeline on its way to a DAG."""
+
+    pipeline: Pipeline
+    bake: s.BakeImage | None = None
+    ends: dict[str, _Ends] = field(default_factory=dict)
+
+    def add(self, stage: s.StageBase) -> None:
+        """Compiles one stage and ties it to the stages it needs."""
+        if isinstance(stage, s.BakeImage):
+            self.bake = stage
+        ends = _STAGES[type(stage)](self, stage)
+        self.ends[stage.name] = ends
+        if isinstance(stage, s.FinishAndArchive):
+            self._tie_last(ends)
+        else:
+            self._tie(stage, ends)
+
+    def _tie(self, stage: s.StageBase, ends: _Ends) -> None:
+        needed = [self.pipeline.stage(name) for name in stage.needs]
+        may_go_on = any(n.on_failure is s.OnFailure.CONTINUE for n in needed)
+        for entry in ends.entries:
+            entry.trigger_rule = TriggerRule.ALL_DONE if may_go_on else TriggerRule.NONE_FAILED
+            for need in stage.needs:
+                entry.set_upstream(list(self.ends[need].exits))
+
+    def _tie_last(self, ends: _Ends) -> None:
+        (finish,) = ends.entries
+        finish.trigger_rule = TriggerRule.ALL_DONE
+        open_ends = {task for name, e in self.ends.items() if name != finish.task_id for task in e.exits}
+        finish.set_upstream(sorted(open_ends, key=lambda task: task.task_id))
+
+    def common(self, stage: s.StageBase) -> dict[str, Any]:
+        """What every task of a stage is told."""
+        return {
+            "scope": Scope(
+                pipeline=self.pipeline.pipeline,
+                service=self.pipeline.service,
+                stage=stage.name,
+                definition=self.pipeline.definition_digest,
+                when=stage.when,
+            ),
+            "retries": max(RETRIES, stage.retries),
+            "execution_timeout": stage.timeout,
+        }
+
+    def environment(self, name: str) -> dict[str, Any]:
+        """An environment as operators take it."""
+        e = self.pipeline.environments[name]
+        return env.Environment(e.environment, e.cloud, e.regions, e.capacity, e.health_path).to_json()
+
+    def changing(self, stage: "s.Deploy | s.Judged", region: str) -> dict[str, Any]:
+        """What every task that changes a cluster is told."""
+        return {
+            **self.common(stage),
+            "environment": self.environment(stage.environment),
+            "region": region,
+            "calendar": self.calendar(stage.window, self.pipeline.environments[stage.environment].window),
+        }
+
+    def image(self) -> str:
+        """A template for the digest of the image that is delivered."""
+        assert self.bake is not None, "the check refuses a deploy without a bake before it"
+        return "{{ ti.xcom_pull(task_ids='" + self.bake.name + "')['digest'] }}"
+
+    def source(self, artifact: str) -> str:
+        """A template for an artifact's directory."""
+        return "{{ params['" + artifact_parameter(artifact) + "'] }}"
+
+    def calendar(self, *windows: str) -> dict[str, Any]:
+        """The calendar of the named windows, as operators take it; empty names are left out."""
+        named = tuple(self.pipeline.windows[name] for name in dict.fromkeys(windows) if name)
+        return Calendar(windows=named).model_dump(mode="json")
+
+
+def compile_pipeline(pipeline: Pipeline) -> DAG:
+    """The pipeline's DAG; the same pipeline always gives the same DAG."""
+    dag = DAG(
+        dag_id=pipeline.pipeline,
+        description=pipeline.description or None,
+        doc_md=_document(pipeline),
+        schedule=schedule_of(pipeline),
+        catchup=False,
+        max_active_runs=pipeline.max_parallel,
+        params=_params(pipeline),
+        tags=sorted({TAG, *pipeline.owners}),
+        default_args={"owner": ", ".join(pipeline.owners)},
+        is_paused_upon_creation=False,
+    )
+    compiler = _Compiler(pipeline)
+    with dag:
+        for stage in pipeline.stages:
+            compiler.add(stage)
+    return dag
+
+
+def artifact_parameter(artifact: str) -> str:
+    """The run parameter that says where an artifact is."""
+    return ARTIFACT + artifact.replace("-", "_")
+
+
+def _bake(c: _Compiler, stage: s.BakeImage) -> _Ends:
+    task = BakeImage(
+        task_id=stage.name,
+        artifact=stage.artifact,
+        source=c.source(stage.artifact),
+        settings=dict(stage.settings),
+        **c.common(stage),
+    )
+    return _Ends((task,), (task,))
+
+
+def _deploy(c: _Compiler, stage: s.Deploy) -> _Ends:
+    def task(region: str, task_id: str) -> Deploy:
+        return Deploy(
+            task_id=task_id,
+            image=c.image(),
+            capacity=stage.capacity,
+            strategy=stage.strategy,
+            health_timeout=stage.health_timeout,
+            **c.changing(stage, region),
+        )
+
+    if len(stage.regions) == 1:
+        only = task(stage.regions[0], stage.name)
+        return _Ends((only,), (only,))
+    with TaskGroup(stage.name):
+        tasks = tuple(task(region, region) for region in stage.regions)
+    return _Ends(tasks, tasks)
+
+
+def _integration_tests(c: _Compiler, stage: s.IntegrationTests) -> _Ends:
+    assert c.bake is not None
+    common = c.common(stage)
+    environment = c.environment(stage.environment)
+    http = HttpCheck(stage.http.path, stage.http.status, stage.http.contains) if stage.http else None
+    task = IntegrationTests(
+        task_id=stage.name,
+        environment=environment,
+        region=environment["regions"][0],
+        source=c.source(c.bake.artifact),
+        command=stage.command or "",
+        http=http,
+        time_limit=stage.timeout,
+        tries=stage.retries + 1,
+        **{**common, "execution_timeout": stage.timeout + timedelta(minutes=1)},
+    )
+    return _Ends((task,), (task,))
+
+
+def _automated_canary(c: _Compiler, stage: s.AutomatedCanary) -> _Ends:
+    told = c.changing(stage, stage.region)
+    with TaskGroup(stage.name):
+        start = StartCanary(
+            task_id="start",
+            image=c.image(),
+            capacity=stage.capacity,
+            traffic_percent=stage.traffic,
+            health_timeout=stage.health_timeout,
+            **told,
+        )
+        judge = JudgeCanary(
+            task_id="judge",
+            start_task=start.task_id,
+            config=stage.config.model_dump(mode="json"),
+            on_inconclusive=OnInconclusive(stage.on_inconclusive),
+            **told,
+        )
+        promote = Promoted(task_id="promote", scope=told["scope"])
+        roll_back = TurnBack(task_id="roll-back", judge=judge.task_id, **told)
+        _branch(c, stage, judge, promote, roll_back)
+        stop = StopCanary(task_id="stop", **told)
+    start >> judge
+    [promote, roll_back] >> stop.as_teardown(setups=start)
+    return _Ends((start,), (promote, roll_back, stop))
+
+
+def _progressive_rollout(c: _Compiler, stage: s.ProgressiveRollout) -> _Ends:
+    waves = stage.waves or (stage.regions,)
+    with TaskGroup(stage.name):
+        settle = SettleRollout(
+            task_id="settle",
+            environment=c.environment(stage.environment),
+            regions=stage.regions,
+            on_region_failure=stage.on_region_failure,
+            trigger_rule=TriggerRule.ALL_DONE,
+            **c.common(stage),
+        )
+        compiled = [[_region(c, stage, region) for region in wave] for wave in waves]
+    for earlier, later in zip(compiled, compiled[1:], strict=False):
+        for region in later:
+            for entry in region.entries:
+                entry.trigger_rule = TriggerRule.ALL_DONE
+                entry.set_upstream([task for r in earlier for task in r.exits])
+    for wave in compiled:
+        for region in wave:
+            settle.set_upstream(list(region.exits))
+    return _Ends(tuple(task for region in compiled[0] for task in region.entries), (settle,))
+
+
+def _region(c: _Compiler, stage: s.ProgressiveRollout, region: str) -> _Ends:
+    told = c.changing(stage, region)
+    with TaskGroup(region):
+        start = StartRegion(
+            task_id="deploy",
+            image=c.image(),
+            capacity=stage.capacity,
+            health_timeout=stage.health_timeout,
+            on_region_failure=stage.on_region_failure,
+            **told,
+        )
+        group = "{{ ti.xcom_pull(task_ids='" + start.task_id + "') }}"
+        ramp = RampRegion(
+            task_id="ramp",
+            group=group,
+            ramp=stage.ramp,
+            step_duration=stage.step_duration,
+            config=stage.config.model_dump(mode="json"),
+            on_inconclusive=OnInconclusive(stage.on_inconclusive),
+            on_region_failure=stage.on_region_failure,
+            **told,
+        )
+        promote = PromoteRegion(task_id="promote", group=group, ramp_task=ramp.task_id, **told)
+        roll_back = RollBackRegion(task_id="roll-back", ramp_task=ramp.task_id, **told)
+        _branch(c, stage, ramp, promote, roll_back)
+    start >> ramp
+    return _Ends((start,), (promote, roll_back))
+
+
+def _branch(
+    c: _Compiler, stage: s.Judged, judge: BaseOperator, promote: BaseOperator, roll_back: BaseOperator
+) -> None:
+    """Ends a judging task in a visible branch: promote, roll back, or a person who decides."""
+    common = c.common(stage)
+    gate = Gate(
+        task_id="gate",
+        scope=common["scope"],
+        judge=judge.task_id,
+        promote=promote.task_id,
+        roll_back=roll_back.task_id,
+        ask=f"{gate_prefix}.ask" if (gate_prefix := judge.task_id.rpartition(".")[0]) else "ask",
+        on_inconclusive=OnInconclusive(stage.on_inconclusive),
+    )
+    judge >> gate >> [promote, roll_back]
+    if stage.on_inconclusive is not OnInconclusive.ASK:
+        return
+    ask = Ask(
+        task_id="ask",
+        scope=common["scope"],
+        judge=judge.task_id,
+        promote=promote.task_id,
+        roll_back=roll_back.task_id,
+        approvers=stage.approvers,
+        wait=stage.timeout,
+    )
+    gate >> ask >> [promote, roll_back]
+    for task in (promote, roll_back):
+        task.trigger_rule = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+
+
+def _manual_judgment(c: _Compiler, stage: s.ManualJudgment) -> _Ends:
+    task = ManualJudgment(
+        task_id=stage.name,
+        scope=c.common(stage)["scope"],
+        approvers=stage.approvers,
+        instructions=stage.instructions,
+        wait=stage.timeout,
+    )
+    return _Ends((task,), (task,))
+
+
+def _wait(c: _Compiler, stage: s.Wait) -> _Ends:
+    task = Wait(task_id=stage.name, duration=stage.duration, **c.common(stage))
+    return _Ends((task,), (task,))
+
+
+def _window(c: _Compiler, stage: s.Window) -> _Ends:
+    task = Window(task_id=stage.name, calendar=c.calendar(stage.window), **c.common(stage))
+    return _Ends((task,), (task,))
+
+
+def _finish(c: _Compiler, stage: s.FinishAndArchive) -> _Ends:
+    optional = tuple(x.name for x in c.pipeline.stages if x.on_failure is s.OnFailure.CONTINUE)
+    task = FinishAndArchive(
+        task_id=stage.name,
+        keep_groups=stage.keep_groups,
+        keep_images=stage.keep_images,
+        optional=optional,
+        **c.common(stage),
+    )
+    return _Ends((task,), (task,))
+
+
+_STAGES: Final[Mapping[type[s.StageBase], Callable[[_Compiler, Any], _Ends]]] = {
+    s.BakeImage: _bake,
+    s.Deploy: _deploy,
+    s.IntegrationTests: _integration_tests,
+    s.AutomatedCanary: _automated_canary,
+    s.ProgressiveRollout: _progressive_rollout,
+    s.ManualJudgment: _manual_judgment,
+    s.Wait: _wait,
+    s.Window: _window,
+    s.FinishAndArchive: _finish,
+}
+
+
+def _params(pipeline: Pipeline) -> dict[str, Param]:
+    artifacts = {
+        artifact_parameter(name): Param(
+            artifact.path, type="string", minLength=1, title=f"Artifact {name}", description="Directory to bake."
+        )
+        for name, artifact in pipeline.artifacts.items()
+    }
+    return artifacts | {name: _param(parameter) for name, parameter in pipeline.parameters.items()}
+
+
+def _param(parameter: Parameter) -> Param:
+    limits: dict[str, Scalar | list[Scalar] | None] = {
+        "enum": list(parameter.enum) or None,
+        "minimum": parameter.minimum,
+        "maximum": parameter.maximum,
+        "pattern": parameter.pattern or None,
+        "description": parameter.description or None,
+    }
+    given = {k: v for k, v in limits.items() if v is not None}
+    default = {} if parameter.default is None else {"default": parameter.default}
+    return Param(**default, type=parameter.type.value, **given)
+
+
+def _document(pipeline: Pipeline) -> str:
+    lines = [f"**{pipeline.description or pipeline.pipeline}**", "", f"Owners: {', '.join(pipeline.owners)}."]
+    if pipeline.template:
+        lines.append(f"From the template `{pipeline.template}`.")
+    return "\n".join([*lines, "", f"Definition `{pipeline.definition_digest[:19]}`, from `{pipeline.file}`."])

@@ -1,0 +1,50 @@
+"""When a pipeline's DAG runs by itself: cron times, and events that others publish."""
+
+from typing import Any, assert_never
+
+from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, MultipleCronTriggerTimetable
+
+from canary.errors import GennakerError
+from gennaker.model import ArtifactTrigger, GitTrigger, Pipeline, ScheduleTrigger, Trigger, WebhookTrigger
+
+
+def schedule_of(pipeline: Pipeline) -> Any:
+    """The DAG's schedule; None when only people and CI start runs.
+
+    Goes with a DAG that has no start date: then a new DAG first runs at its next time, while with
+    a start date in the past Airflow would start a run for the last time gone by at once.
+    """
+    crons = [t for t in pipeline.triggers if isinstance(t, ScheduleTrigger)]
+    assets = [_asset(t, pipeline) for t in pipeline.triggers if not isinstance(t, ScheduleTrigger)]
+    if crons and assets:
+        return AssetOrTimeSchedule(timetable=_timetable(crons), assets=AssetAny(*assets))
+    if crons:
+        return _timetable(crons)
+    return AssetAny(*assets) if assets else None
+
+
+def _timetable(crons: list[ScheduleTrigger]) -> Any:
+    if len(crons) == 1:
+        return CronTriggerTimetable(crons[0].cron, timezone=crons[0].timezone)
+    zones = sorted({c.timezone for c in crons})
+    if len(zones) > 1:
+        raise GennakerError(
+            "the schedules of one pipeline are in different time zones",
+            why=f"found {', '.join(zones)}",
+            mend="write them in one time zone",
+        )
+    return MultipleCronTriggerTimetable(*(c.cron for c in crons), timezone=zones[0])
+
+
+def _asset(trigger: Trigger, pipeline: Pipeline) -> Asset:
+    match trigger:
+        case GitTrigger():
+            return Asset(name=f"git:{trigger.repo}@{trigger.branch}", uri=f"git://{trigger.repo}/{trigger.branch}")
+        case ArtifactTrigger():
+            return Asset(name=f"artifact:{pipeline.pipeline}/{trigger.name}")
+        case WebhookTrigger():
+            return Asset(name=f"webhook:{trigger.source}")
+        case ScheduleTrigger():
+            raise AssertionError("a schedule is not an asset")
+        case _:
+            assert_never(trigger)

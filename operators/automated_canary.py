@@ -1,0 +1,180 @@
+"""Automated canary: a fresh baseline and a fresh canary of equal size, compared until the evidence decides."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk.definitions.context import Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from canary import CanaryConfig, Verdict
+from operators.change import Change
+from operators.choices import OnInconclusive
+from operators.environment import Environment
+from operators.links import CanaryReport
+from operators.memory import Memory
+from operators.reports import write_report
+from operators.stage import ClusterOperator
+from operators.strategies import blend
+from operators.triggers import HealthTrigger
+from operators.watch import Outcome, Watch, begin_memory, judgment_id, record_decision
+from operators.watch_trigger import WatchTrigger
+
+
+class StartCanary(ClusterOperator):
+    """Creates baseline and canary, waits for both, and gives each its share of traffic.
+
+    Args:
+        image: digest of the image under judgment (a template).
+        capacity: instances of each of the two groups.
+        traffic_percent: share of traffic of each of the two groups.
+        health_timeout: how long the groups may take to become healthy.
+    """
+
+    template_fields = ("image",)
+
+    def __init__(
+        self, *, image: str, capacity: int, traffic_percent: int, health_timeout: timedelta, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.image = image
+        self.capacity = capacity
+        self.traffic_percent = traffic_percent
+        self.health_timeout = health_timeout
+
+    def start(self, context: Context, change: Change) -> None:
+        """Creates the two groups, the baseline from the image that has the traffic now."""
+        stable = _stable_image(change)
+        if stable is None:
+            change.end_comparison()
+            raise AirflowSkipException(f"nothing to compare with: {change.cluster} has no traffic yet")
+        environment = Environment.from_json(self.environment)
+        size = {"capacity": self.capacity, "health_path": environment.health_path}
+        baseline = change.create(image=stable, detail="baseline", **size)
+        canary = change.create(image=self.image, detail="canary", **size)
+        groups = {"control": baseline, "canary": canary}
+        trigger = HealthTrigger(environment.cloud, list(groups.values()), datetime.now(UTC) + self.health_timeout)
+        self.defer(trigger=trigger, method_name="share_traffic", kwargs={"groups": groups})
+
+    def share_traffic(
+        self, context: Context, event: Mapping[str, Any], groups: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Routes the same share to both and returns their names as `control` and `canary`."""
+        change = self.change_of(context)
+        if event["why"]:
+            reason = f"baseline and canary did not become healthy in {self.health_timeout}: {event['why']}"
+            change.end_comparison()
+            self.run_of(context).turn_back(self.scope.stage, f"{self.scope.stage}: {reason}")
+            raise AirflowFailException(reason)
+        before, percent = change.before(), self.traffic_percent
+        weights = {
+            **blend("", 2 * percent, before),
+            groups["control"]: percent,
+            groups["canary"]: percent,
+        }
+        weights.pop("", None)
+        change.route("share", weights)
+        return dict(groups)
+
+
+class JudgeCanary(ClusterOperator):
+    """Watches the canary until harm, certified safety, or the end of its time.
+
+    Args:
+        start_task: task id of `StartCanary`, which returns the names of the two groups.
+        config: the resolved canary configuration, as JSON.
+        on_inconclusive: what happens when the time ends undecided.
+    """
+
+    operator_extra_links = (CanaryReport(),)
+
+    def __init__(
+        self, *, start_task: str, config: Mapping[str, Any], on_inconclusive: OnInconclusive, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.start_task = start_task
+        self.config = config
+        self.on_inconclusive = on_inconclusive
+
+    def start(self, context: Context, change: Change) -> None:
+        """Begins the watch."""
+        groups = context["ti"].xcom_pull(task_ids=self.start_task)
+        watch = Watch(
+            judgment=judgment_id(change.subject, self.region),
+            subject=asdict(change.subject),
+            environment=self.environment,
+            region=self.region,
+            control=groups["control"],
+            canary=groups["canary"],
+            canary_share=0.5,
+            config=self.config,
+        )
+        begin_memory(watch, Memory(change.records), {"definition": self.scope.definition})
+        self.defer(trigger=WatchTrigger(watch.to_json()), method_name="judged", kwargs={"watch": watch.to_json()})
+
+    def judged(self, context: Context, event: Mapping[str, Any], watch: Mapping[str, Any]) -> dict[str, str]:
+        """Records the decision and its report; returns verdict, reason and judgment id."""
+        seen, outcome = Watch.from_json(watch), Outcome.from_json(event)
+        if _may_extend(outcome, seen, self.config, self.on_inconclusive):
+            longer = extended(seen)
+            self.log.info("undecided, watching on: %s", outcome.judgment.reason)
+            self.defer(trigger=WatchTrigger(longer.to_json()), method_name="judged", kwargs={"watch": longer.to_json()})
+        records = self.run_of(context).records
+        record_decision(seen, outcome, records)
+        write_report(seen, outcome, records, task_id=self.task_id)
+        self.log.info("%s: %s", outcome.judgment.verdict, outcome.judgment.reason)
+        return {
+            "verdict": outcome.judgment.verdict.value,
+            "reason": outcome.judgment.reason,
+            "judgment": seen.judgment,
+        }
+
+
+class TurnBack(ClusterOperator):
+    """Rolls a canary back: all traffic as it was, and the run goes no further.
+
+    Args:
+        judge: task id of the judging task, whose reason becomes the run's.
+    """
+
+    def __init__(self, *, judge: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.judge = judge
+
+    def start(self, context: Context, change: Change) -> str:
+        """Cuts traffic (mostly done by the watch already) and writes why the run turned back."""
+        judged = context["ti"].xcom_pull(task_ids=self.judge)
+        change.cut(judged["reason"])
+        reason = f"{self.scope.stage} in {self.region}: {judged['reason']}"
+        self.run_of(context).turn_back(self.scope.stage, reason)
+        return reason
+
+
+class StopCanary(ClusterOperator):
+    """Removes baseline and canary whatever happened; a teardown task."""
+
+    def execute(self, context: Context) -> None:
+        """Gives their traffic back and destroys both groups; safe to repeat."""
+        self.change_of(context).end_comparison()
+
+
+def extended(watch: Watch) -> Watch:
+    """The same watch with twice the time."""
+    from dataclasses import replace
+
+    config = CanaryConfig.model_validate(watch.config)
+    longer = config.model_copy(update={"duration": config.duration * 2})
+    return replace(watch, config=longer.model_dump(mode="json"))
+
+
+def _may_extend(outcome: Outcome, watch: Watch, config: Mapping[str, Any], policy: OnInconclusive) -> bool:
+    is_undecided = outcome.judgment.verdict is Verdict.INCONCLUSIVE
+    return is_undecided and policy is OnInconclusive.EXTEND and watch.config["duration"] == config["duration"]
+
+
+def _stable_image(change: Change) -> str | None:
+    before = change.before()
+    groups = {g.name: g for g in change.cloud.groups(change.cluster)}
+    carrying = sorted((name for name, percent in before.items() if percent and name in groups), key=before.__getitem__)
+    return groups[carrying[-1]].spec.image if carrying else None

@@ -1,0 +1,87 @@
+"""Finish and archive: the run's last word, whatever happened before it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk.definitions.context import Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from canary.errors import GennakerError
+from operators.change import Change, ChangeState
+from operators.home import home
+from operators.images import delete, images
+from operators.memory import Memory
+from operators.retention import prune_groups
+from operators.runs import Conclusion, Run, RunVerdict
+from operators.stage import StageOperator, run_id_of
+
+
+class FinishAndArchive(StageOperator):
+    """Settles what is open, cleans up, closes the record, and makes the run's state true.
+
+    Args:
+        keep_groups: idle server groups kept in each cluster for a quick way back.
+        keep_images: images of the service kept.
+        optional: names of stages whose failure does not fail the run.
+    """
+
+    def __init__(self, *, keep_groups: int, keep_images: int, optional: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.keep_groups = keep_groups
+        self.keep_images = keep_images
+        self.optional = optional
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Closes the run; fails, with the reason, when it was not promoted."""
+        run = self.run_of(context)
+        states = run.settle("the run ended before the stage did")
+        conclusion = conclude(run, states, self._failed_stages(context))
+        self._clean(run)
+        run.close(conclusion)
+        Memory(run.records).deliver()
+        self.log.info("%s: %s", conclusion.verdict, conclusion.reason)
+        if conclusion.verdict is not RunVerdict.PROMOTED:
+            raise AirflowFailException(f"{conclusion.verdict}: {conclusion.reason}")
+        return {"verdict": conclusion.verdict.value, "reason": conclusion.reason}
+
+    def _failed_stages(self, context: Context) -> list[str]:
+        run_id = run_id_of(context)
+        states = context["ti"].get_task_states(dag_id=self.dag_id, run_ids=[run_id])[run_id]
+        failed = {task.split(".")[0] for task, state in states.items() if state == "failed"}
+        return sorted(failed - {self.task_id} - set(self.optional))
+
+    def _clean(self, run: Run) -> None:
+        for change in _by_cluster(run):
+            try:
+                prune_groups(change.cloud, change.cluster, self.keep_groups)
+            except GennakerError as error:
+                self.log.warning("not cleaned, the next run tries again: %s", error)
+        _prune_images(run, self.keep_images)
+
+
+def conclude(run: Run, states: Mapping[str, ChangeState], failed: list[str]) -> Conclusion:
+    """What the run came to, from how its changes ended and which stages failed."""
+    if earlier := run.conclusion():
+        return earlier
+    why = run.turned_back()
+    promoted = [place for place, state in states.items() if state is ChangeState.PROMOTED]
+    gone_back = [place for place, state in states.items() if state is ChangeState.ROLLED_BACK]
+    if gone_back or (why and not failed):
+        return Conclusion(RunVerdict.ROLLED_BACK, why or f"rolled back: {', '.join(gone_back)}")
+    if failed or why:
+        return Conclusion(RunVerdict.FAILED, why or f"failed in {', '.join(failed)}")
+    return Conclusion(RunVerdict.PROMOTED, f"promoted in {', '.join(promoted)}" if promoted else "nothing to deploy")
+
+
+def _by_cluster(run: Run) -> list[Change]:
+    return list({str(change.cluster): change for change in run.changes()}.values())
+
+
+def _prune_images(run: Run, keep: int) -> None:
+    store = home() / "images"
+    in_use = {group.spec.image for change in run.changes() for group in change.cloud.groups(change.cluster)}
+    baked = [r.body["digest"] for r in run.records.search(service=run.subject.service) if "digest" in r.body]
+    recent = set(list(dict.fromkeys(reversed(baked)))[:keep])
+    for image in images(store):
+        if image.digest in set(baked) - recent - in_use:
+            delete(store, image.digest)

@@ -1,0 +1,69 @@
+"""The branch that ends a judgment: promote, roll back, or ask, visible in the graph."""
+
+from typing import Any
+
+from airflow.sdk import BaseBranchOperator, BaseOperator
+from airflow.sdk.definitions.context import Context
+
+from canary import Verdict
+from operators.choices import OnInconclusive
+from operators.stage import RETRIES, RETRY_DELAY, Scope, Staged
+
+
+class Gate(Staged, BaseBranchOperator):
+    """Follows the verdict of a judging task.
+
+    Args:
+        judge: task id of the judging task, whose return value holds `verdict`.
+        promote: task id to follow on PASS.
+        roll_back: task id to follow on FAIL and ERROR.
+        ask: task id to follow on INCONCLUSIVE when a person decides.
+        on_inconclusive: what INCONCLUSIVE leads to.
+    """
+
+    def __init__(
+        self,
+        *,
+        scope: Scope,
+        judge: str,
+        promote: str,
+        roll_back: str,
+        on_inconclusive: OnInconclusive,
+        ask: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"retries": RETRIES, "retry_delay": RETRY_DELAY, **kwargs})
+        self.scope = scope
+        self.judge = judge
+        self.promote = promote
+        self.roll_back = roll_back
+        self.ask = ask
+        self.on_inconclusive = on_inconclusive
+
+    def choose_branch(self, context: Context) -> str:
+        """The task id to follow."""
+        verdict = Verdict(context["ti"].xcom_pull(task_ids=self.judge)["verdict"])
+        return self.way(verdict)
+
+    def way(self, verdict: Verdict) -> str:
+        """The task id that a verdict leads to; without evidence it is never a silent pass."""
+        match verdict, self.on_inconclusive:
+            case Verdict.PASS, _:
+                return self.promote
+            case Verdict.INCONCLUSIVE, OnInconclusive.PROMOTE:
+                return self.promote
+            case Verdict.INCONCLUSIVE, OnInconclusive.ASK:
+                return self.ask
+            case _:
+                return self.roll_back
+
+
+class Promoted(Staged, BaseOperator):
+    """Marks that a judgment let the run go on."""
+
+    def __init__(self, *, scope: Scope, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scope = scope
+
+    def execute(self, context: Context) -> None:
+        """Nothing to change: the next stage may go on."""

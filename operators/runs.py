@@ -1,0 +1,108 @@
+"""A pipeline run as the records tell it: opened, perhaps turned back, closed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from operators.change import Change, ChangeState
+from operators.clouds import open_cloud
+from operators.clouds.cloud import Cluster
+from operators.records import Kind, Records, Subject
+
+
+class RunVerdict(StrEnum):
+    """How a run ended."""
+
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled back"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """A run's verdict with its one-line reason."""
+
+    verdict: RunVerdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a pipeline.
+
+    Args:
+        records: where it is written.
+        subject: run (`dag id/run id`), pipeline and service; the other fields empty.
+    """
+
+    records: Records
+    subject: Subject
+
+    def open(self, facts: Mapping[str, str]) -> None:
+        """Writes that the run began, once; `facts` say what of (definition digest, who, why)."""
+        self._once("open", {"state": "opened", **facts})
+
+    def turn_back(self, stage: str, reason: str) -> None:
+        """Writes that the run goes no further and why; the first to say so is believed."""
+        self._once(f"turned/{stage}", {"state": "turned", "stage": stage, "reason": reason})
+
+    def turned_back(self) -> str | None:
+        """Why the run goes no further, or None while it goes forward."""
+        return next((str(b["reason"]) for b in self._bodies() if b["state"] == "turned"), None)
+
+    def close(self, conclusion: Conclusion) -> None:
+        """Writes the verdict and its reason and gives the leases back; safe to repeat."""
+        for cluster in self.records.leases.of_run(self.subject.run):
+            self.records.leases.release(cluster, self.subject.run)
+        self._once("close", {"state": "closed", "verdict": conclusion.verdict.value, "reason": conclusion.reason})
+
+    def conclusion(self) -> Conclusion | None:
+        """The verdict, or None while the run is open."""
+        closed = next((b for b in self._bodies() if b["state"] == "closed"), None)
+        return Conclusion(RunVerdict(str(closed["verdict"])), str(closed["reason"])) if closed else None
+
+    def changes(self) -> Iterator[Change]:
+        """Every change of a cluster that the run began, in order."""
+        seen = set()
+        for record in self.records.search(kind=Kind.OPERATION, run=self.subject.run):
+            s = record.subject
+            if not s.region or (s.stage, s.region) in seen:
+                continue
+            seen.add((s.stage, s.region))
+            cloud = open_cloud(self._cloud_of(s.environment))
+            yield Change.of(self.records, cloud, Cluster(s.service, s.environment, s.region), s)
+
+    def settle(self, reason: str) -> dict[str, ChangeState]:
+        """Ends every change the run left open; returns the state of each by `stage/region`."""
+        return {f"{c.subject.stage}/{c.cluster.region}": c.settle(reason) for c in self.changes()}
+
+    def use_cloud(self, environment: str, cloud: str) -> None:
+        """Writes which cloud an environment of this run is on, so that anyone can settle it later."""
+        self._once(f"cloud/{environment}", {"state": "uses", "environment": environment, "cloud": cloud})
+
+    def _cloud_of(self, environment: str) -> str:
+        uses = (b for b in self._bodies() if b["state"] == "uses" and b["environment"] == environment)
+        return str(next(uses)["cloud"])
+
+    def _bodies(self) -> list[Mapping[str, object]]:
+        return [r.body for r in self.records.search(kind=Kind.RUN, run=self.subject.run)]
+
+    def _once(self, step: str, body: Mapping[str, str]) -> None:
+        def act(_: int) -> Mapping[str, str]:
+            known = [b for b in self._bodies() if b["state"] == body["state"]]
+            if body not in known:
+                self.records.append(Kind.RUN, self.subject, body)
+            return {}
+
+        self.records.journal.once(f"{self.subject.run}/run//{step}", self.subject, {"step": step}, act)
+
+
+def open_runs(records: Records) -> list[Run]:
+    """Runs that were opened and never closed, oldest first."""
+    opened: dict[str, Subject] = {}
+    for record in records.search(kind=Kind.RUN):
+        if record.body["state"] == "opened":
+            opened[record.subject.run] = replace(record.subject, stage="", environment="", region="")
+        elif record.body["state"] == "closed":
+            opened.pop(record.subject.run, None)
+    return [Run(records, subject) for subject in opened.values()]

@@ -1,0 +1,166 @@
+"""What every stage's operators share: who they work for, and whether they still should."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Self
+
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.context import Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from operators.change import Change
+from operators.clouds import open_cloud
+from operators.environment import Environment
+from operators.errors import LeaseHeld
+from operators.records import Records, Subject
+from operators.runs import Run
+from operators.triggers import LeaseTrigger
+from operators.when import is_wanted
+from operators.windows import Calendar
+
+#: Operations are safe to repeat, so a killed worker or a lost answer is simply tried again.
+RETRIES: Final = 3
+RETRY_DELAY: Final = timedelta(seconds=2)
+#: A run's parameter of this prefix and an artifact's name says where the artifact is.
+ARTIFACT: Final = "artifact_"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an operator works for.
+
+    Args:
+        pipeline: name of the pipeline, also the DAG's id.
+        service: whose clusters it changes.
+        stage: name of the stage.
+        definition: digest of the resolved definition.
+        when: condition of the stage, `""` for always.
+    """
+
+    pipeline: str
+    service: str
+    stage: str
+    definition: str
+    when: str = ""
+
+    def run(self, run_id: str, records: Records) -> Run:
+        """The run in the records."""
+        subject = Subject(run=f"{self.pipeline}/{run_id}", pipeline=self.pipeline, service=self.service)
+        return Run(records, subject)
+
+    def for_stage(self, stage: str) -> Self:
+        """The same scope for another stage, without its condition."""
+        return replace(self, stage=stage, when="")
+
+
+class Staged:
+    """Mixed into an operator: its scope, its run, and the question whether to go on."""
+
+    scope: Scope
+
+    def run_of(self, context: Context) -> Run:
+        """The run this task belongs to, as the records know it."""
+        return self.scope.run(run_id_of(context), Records.open())
+
+    def enter(self, context: Context) -> Run:
+        """Opens the run in the records; skips the task when the run turned back or `when` says no."""
+        run = self.run_of(context)
+        run.open({"definition": self.scope.definition, "run_type": str(context["dag_run"].run_type)})
+        if reason := run.turned_back():
+            raise AirflowSkipException(f"the run turned back: {reason}")
+        if not is_wanted(self.scope.when, _names(context)):
+            raise AirflowSkipException(f"the condition of {self.scope.stage} does not hold: {self.scope.when}")
+        return run
+
+
+class StageOperator(Staged, BaseOperator):
+    """Base of the operators that do a stage's work."""
+
+    def __init__(self, *, scope: Scope, **kwargs: Any) -> None:
+        super().__init__(**{"retries": RETRIES, "retry_delay": RETRY_DELAY, **kwargs})
+        self.scope = scope
+
+
+class ClusterOperator(StageOperator):
+    """Base of the operators that change one cluster: waits, deferred, for its calendar and its lease.
+
+    Args:
+        environment: the environment, as JSON.
+        region: which of its regions.
+        calendar: the windows and freezes that a change must respect, as JSON.
+    """
+
+    def __init__(
+        self, *, environment: Mapping[str, Any], region: str, calendar: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.environment = environment
+        self.region = region
+        self.calendar = calendar
+
+    def change_of(self, context: Context) -> Change:
+        """This stage's change of this region's cluster."""
+        environment = Environment.from_json(self.environment)
+        run = self.run_of(context)
+        subject = replace(run.subject, stage=self.scope.stage)
+        cluster = environment.cluster(self.scope.service, self.region)
+        return Change.of(run.records, open_cloud(environment.cloud), cluster, subject)
+
+    def execute(self, context: Context) -> Any:
+        """Enters the stage, then starts as soon as the lease is free."""
+        environment = Environment.from_json(self.environment)
+        self.enter(context).use_cloud(environment.name, environment.cloud)
+        return self.begin(context)
+
+    def begin(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
+        """Takes the lease and starts; waits, deferred, while it is held or the calendar is closed."""
+        if (opens := self.closed_until()) is not None:
+            self.log.info("waiting: changes may be made from %s on", opens.isoformat())
+            self.defer(trigger=DateTimeTrigger(opens), method_name="begin")
+        change = self.change_of(context)
+        try:
+            change.begin()
+        except LeaseHeld as held:
+            self.log.info("waiting: %s", held)
+            self.defer(trigger=LeaseTrigger(cluster=str(change.cluster)), method_name="begin")
+        return self.start(context, change)
+
+    def closed_until(self) -> datetime | None:
+        """When the next change may be made, or None when it may be made now.
+
+        Raises AirflowFailException when that is not within the calendar's horizon.
+        """
+        now = datetime.now(UTC)
+        opens = Calendar.model_validate(self.calendar).next_opening(now)
+        if opens is None:
+            raise AirflowFailException(f"{self.scope.stage} may not change {self.region}: its windows never open")
+        return opens if opens > now else None
+
+    def start(self, context: Context, change: Change) -> Any:
+        """Does the work, holding the lease."""
+        raise NotImplementedError
+
+
+def run_id_of(context: Context) -> str:
+    """Airflow's run id of the task's DAG run."""
+    return str(context["dag_run"].run_id)
+
+
+def _names(context: Context) -> dict[str, object]:
+    run = context["dag_run"]
+    params = dict(context["params"])
+    artifacts = {k.removeprefix(ARTIFACT): v for k, v in params.items() if k.startswith(ARTIFACT)}
+    return {
+        "params": params,
+        "artifacts": artifacts,
+        "run": {"id": run.run_id, "type": str(run.run_type)},
+    }
+
+
+def local_path(source: str) -> Path:
+    """Where an artifact's directory is: a relative path counts from the project, the parent of the DAG folder."""
+    return Path(os.environ.get("GENNAKER_DAGS", "dags")).resolve().parent / source

@@ -1,0 +1,29 @@
+"""Wait: a pause of a fixed length, without a worker slot."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk.definitions.context import Context
+
+from operators.stage import StageOperator
+
+
+class Wait(StageOperator):
+    """Waits for `duration`; a retry waits for the rest, not all over again."""
+
+    def __init__(self, *, duration: timedelta, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.duration = duration
+
+    def execute(self, context: Context) -> None:
+        """Defers until the pause is over."""
+        self.enter(context)
+        store = context["task_state_store"]
+        until = store.get("until") or (datetime.now(UTC) + self.duration).isoformat()
+        store.set("until", until)
+        self.defer(trigger=DateTimeTrigger(datetime.fromisoformat(str(until))), method_name="over")
+
+    def over(self, context: Context, event: Mapping[str, Any] | None = None) -> None:
+        """The pause is over."""

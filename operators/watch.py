@@ -1,0 +1,213 @@
+"""Watching a canary group against its control: look, judge, and cut traffic on harm.
+
+The looks are stored before they are judged, so a watch that is started again, in another
+process, goes on from the same evidence. Harm is answered here and not by a later task:
+between the look that decides and 0 % traffic stand only the journal and the router.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from canary import CanaryConfig, Judgment, Look, Side, Verdict, start
+from operators.change import Change
+from operators.clouds import open_cloud
+from operators.environment import Environment
+from operators.memory import Memory
+from operators.records import Json, Kind, Records, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is watched; small, plain values, so that a trigger can carry it.
+
+    Args:
+        judgment: id of the judgment, a safe file name.
+        subject: run, pipeline, service and stage.
+        environment: the environment, as JSON.
+        region: where.
+        control: name of the group that is compared with.
+        canary: name of the group under judgment.
+        canary_share: share of the pair's traffic set to the canary, in (0, 1).
+        config: the canary configuration, as JSON.
+        step: the ramp step, `""` where there is only one.
+        until: when to stop watching this step at the latest; None: when the judge is done.
+    """
+
+    judgment: str
+    subject: Mapping[str, str]
+    environment: Mapping[str, Any]
+    region: str
+    control: str
+    canary: str
+    canary_share: float
+    config: Mapping[str, Any]
+    step: str = ""
+    until: datetime | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `from_json` is the way back."""
+        return {**asdict(self), "until": self.until.isoformat() if self.until else None}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The watch that `to_json` wrote."""
+        until = value["until"]
+        return cls(**{**value, "until": datetime.fromisoformat(until) if until else None})
+
+    def change(self, records: Records) -> Change:
+        """The change of the cluster that the watch guards."""
+        environment = Environment.from_json(self.environment)
+        subject = Subject(**self.subject)
+        cluster = environment.cluster(subject.service, self.region)
+        return Change.of(records, open_cloud(environment.cloud), cluster, subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a watch came to: the judgment, and what was done about it at once."""
+
+    judgment: Judgment
+    is_over: bool
+    seconds_to_zero: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `from_json` is the way back."""
+        return {
+            "judgment": self.judgment.to_json(),
+            "is_over": self.is_over,
+            "seconds_to_zero": self.seconds_to_zero,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The outcome that `to_json` wrote."""
+        return cls(Judgment.from_json(value["judgment"]), bool(value["is_over"]), value["seconds_to_zero"])
+
+
+class Watcher:
+    """A watch in progress. Not thread-safe; one look at a time.
+
+    Args:
+        watch: what to watch.
+        records: where looks and decisions are kept.
+        memory: where the evidence of each look goes besides.
+    """
+
+    def __init__(self, watch: Watch, records: Records, memory: Memory) -> None:
+        self.watch = watch
+        self.config = CanaryConfig.model_validate(watch.config)
+        self._records = records
+        self._memory = memory
+        self._change = watch.change(records)
+        self._session = start(self.config)
+        self._judgment: Judgment | None = None
+        self._number = 0
+        for look in stored_looks(records, watch.judgment):
+            self._judge(look)
+
+    @property
+    def interval(self) -> timedelta:
+        """Time between two looks."""
+        return self.config.interval
+
+    def look(self) -> Outcome:
+        """Takes one look, keeps it, judges it, and cuts traffic when it shows harm."""
+        if self._judgment is not None and self._judgment.is_final:
+            return self._react(self._judgment)
+        look = self._observe(datetime.now(UTC))
+        if not self._records.looks.add(self.watch.judgment, self._number, json.loads(look.to_json())):
+            return self._catch_up()
+        judgment = self._judge(look)
+        self._memory.look(self.watch.judgment, round(judgment.elapsed_s), look.at, _metrics(judgment))
+        return self._react(judgment)
+
+    def _catch_up(self) -> Outcome:
+        """Another process took this look already: its looks are the evidence, not ours."""
+        for look in stored_looks(self._records, self.watch.judgment)[self._number :]:
+            self._judge(look)
+        assert self._judgment is not None
+        return self._react(self._judgment)
+
+    def _observe(self, at: datetime) -> Look:
+        seen = self._change.cloud.observe(self._change.cluster)
+        nothing = Side(0, 0)
+        return Look(
+            at=at,
+            baseline=seen.get(self.watch.control, nothing),
+            canary=seen.get(self.watch.canary, nothing),
+            canary_share=self.watch.canary_share,
+            step=self.watch.step,
+        )
+
+    def _judge(self, look: Look) -> Judgment:
+        self._judgment = self._session.add(look)
+        self._number += 1
+        return self._judgment
+
+    def _react(self, judgment: Judgment) -> Outcome:
+        if judgment.verdict in (Verdict.FAIL, Verdict.ERROR):
+            decided = datetime.now(UTC)
+            self._change.cut(judgment.reason)
+            return Outcome(judgment, True, (datetime.now(UTC) - decided).total_seconds())
+        is_late = self.watch.until is not None and datetime.now(UTC) >= self.watch.until
+        is_over = is_late or (judgment.is_final and self.watch.until is None)
+        return Outcome(judgment, is_over)
+
+
+def stored_looks(records: Records, judgment: str) -> list[Look]:
+    """The looks of a judgment as they were kept, in order."""
+    return [Look.from_json(json.dumps(payload)) for payload in records.looks.of(judgment)]
+
+
+def judgment_id(subject: Subject, region: str) -> str:
+    """The id of the judgment of a stage in a region: unique, and safe as a file name."""
+    return f"{subject.run}.{subject.stage}.{region}".replace("/", ".")
+
+
+def begin_memory(watch: Watch, memory: Memory, facts: Mapping[str, str]) -> None:
+    """Starts the MLflow run of a watch, tagged by service, pipeline, run, stage and region; safe to repeat."""
+    subject = watch.subject
+    tags = {k: subject[k] for k in ("service", "pipeline", "run", "stage")}
+    memory.begin(
+        watch.judgment,
+        experiment=f"gennaker/{subject['service']}",
+        name=f"{subject['stage']} {watch.region}",
+        tags={**tags, "environment": str(watch.environment["name"]), "region": watch.region},
+        params={**facts, "profile": str(watch.config["profile"]), "control": watch.control, "canary": watch.canary},
+    )
+
+
+def record_decision(watch: Watch, outcome: Outcome, records: Records) -> None:
+    """Writes the decision with its evidence, once a watch and verdict; safe to repeat."""
+    subject = replace(
+        Subject(**watch.subject), environment=str(watch.environment["name"]), region=watch.region
+    )
+    body: dict[str, Json] = {
+        "judgment_id": watch.judgment,
+        "config": dict(watch.config),
+        "looks": outcome.judgment.looks,
+        "judgment": json.loads(outcome.judgment.to_json()),
+        "seconds_to_zero": outcome.seconds_to_zero,
+    }
+
+    def act(_: int) -> dict[str, Json]:
+        known = records.search(kind=Kind.DECISION, run=subject.run, stage=subject.stage, region=subject.region)
+        if all(r.body["looks"] != body["looks"] for r in known):
+            records.append(Kind.DECISION, subject, body)
+        return {"verdict": outcome.judgment.verdict.value}
+
+    key = f"{subject.run}/{subject.stage}/{subject.region}/decide-{outcome.judgment.looks}"
+    records.journal.once(key, subject, {"judgment": watch.judgment}, act)
+
+
+def _metrics(judgment: Judgment) -> dict[str, float]:
+    values = {"requests.baseline": judgment.requests_baseline, "requests.canary": judgment.requests_canary}
+    for metric in judgment.metrics:
+        values[f"{metric.name}.evidence_harm"] = metric.log_evidence_harm
+        values[f"{metric.name}.evidence_safe"] = metric.log_evidence_safe
+        values[f"{metric.name}.effect"] = metric.effect
+        values[f"{metric.name}.dispersion"] = metric.dispersion
+    return {k: float(v) for k, v in values.items() if v is not None}
