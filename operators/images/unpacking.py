@@ -12,6 +12,7 @@ from typing import Any
 from operators.errors import CloudError
 from operators.images import layout
 from operators.images.layer import extract_layer
+from operators.images.metadata import describe
 
 #: Beside the image's own folder, so that no file of an image can be taken for it.
 _MARK = "image.json"
@@ -38,9 +39,10 @@ def unpack(store: Path, digest: str, target: Path) -> ImageConfig:
     Safe to repeat and to run twice at once: `target` appears whole or not at all, and when
     it holds this image already, nothing is written.
 
-    Raises CloudError when a blob is missing or is not what was baked, or when `target` is
-    something else.
+    Raises CloudError when there is no such image, a blob is missing or is not what was baked,
+    or `target` is something else.
     """
+    describe(store, digest)
     manifest = _json_blob(store, digest)
     config = _image_config(_json_blob(store, manifest["config"]["digest"]))
     if not _holds(target, digest):
