@@ -3,8 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
+from canary.config import CanaryConfig
+from canary.errors import CanaryError
 from gennaker import expressions
 from gennaker.errors import PipelineErrors, Problem, unknown
+from gennaker.explain import explain
 from gennaker.graph import ancestors, cycle, order
 from gennaker.model import ArtifactTrigger, Environment, Pipeline, Policies
 from gennaker.read.tree import Table, place_of
@@ -33,6 +38,15 @@ class Surroundings(Protocol):
     def environment(self, name: str) -> Environment:
         """One environment. Raises PipelineErrors when its file is wrong."""
 
+    def profile_names(self) -> Collection[str]:
+        """Threshold profiles there are."""
+
+    def canary(self, profile: str, overrides: Mapping[str, Any]) -> CanaryConfig:
+        """A threshold profile with overrides on top.
+
+        Raises PipelineErrors when a profile's file is wrong, CanaryError when the overrides are.
+        """
+
 
 def check(pipeline: Pipeline, tree: Table, around: Surroundings) -> Pipeline:
     """The pipeline with every setting filled in and its stages in order.
@@ -60,6 +74,7 @@ class _Checker:
         self._refuse_problems()
         return self._pipeline.model_copy(
             update={
+                "service": self._pipeline.service or self._pipeline.pipeline,
                 "stages": tuple(stages[name] for name in order(self._needs)),
                 "environments": self._environments,
                 "windows": windows,
@@ -113,12 +128,13 @@ class _Checker:
         if isinstance(stage, AutomatedCanary):
             region = stage.region or environment.regions[0]
             self._check_regions(environment, [region], "stages", index, "region")
-            return self._with(stage, region=region)
+            return self._with(stage, region=region, canary=self._canary(index, stage))
         regions = self._regions(index, stage, environment)
         capacity = stage.capacity or environment.capacity
         if isinstance(stage, Deploy):
             return self._with(stage, regions=regions, capacity=capacity)
-        return self._with(stage, regions=regions, capacity=capacity, waves=stage.waves or (regions,))
+        canary = self._canary(index, stage)
+        return self._with(stage, regions=regions, capacity=capacity, waves=stage.waves or (regions,), canary=canary)
 
     def _with(self, stage: Stage, **settings: Any) -> Stage:
         return stage.model_copy(update=settings)
@@ -154,6 +170,24 @@ class _Checker:
             place = place_of(self._tree, ("stages", index, "environment"))
             self._problems.extend(problem.used_at(place) for problem in errors.problems)
         return self._environments.get(name)
+
+    def _canary(self, index: int, stage: AutomatedCanary | ProgressiveRollout) -> CanaryConfig:
+        names = self._around.profile_names()
+        if stage.profile not in names:
+            self._add(unknown("profile", stage.profile, names), "stages", index, "profile")
+            return stage.canary
+        try:
+            return self._around.canary(stage.profile, _overrides(stage))
+        except PipelineErrors as errors:
+            place = place_of(self._tree, ("stages", index, "profile"))
+            self._problems.extend(problem.used_at(place) for problem in errors.problems)
+        except CanaryError as error:
+            written = self._tree["stages"][index]
+            if isinstance(error.__cause__, ValidationError):
+                self._problems.extend(explain(error.__cause__, CanaryConfig, written))
+            else:
+                self._add(f"{stage.name}: {error}", "stages", index)
+        return stage.canary
 
     def _artifact(self, index: int, stage: BakeImage) -> str:
         known = self._pipeline.artifacts
@@ -209,3 +243,12 @@ class _Checker:
         except PipelineErrors as errors:
             self._problems.extend(problem.used_at(self._tree.place) for problem in errors.problems)
             return {}
+
+
+def _overrides(stage: AutomatedCanary | ProgressiveRollout) -> Mapping[str, Any]:
+    """What a stage says itself about how it is judged."""
+    overrides: dict[str, Any] = {"metrics": list(stage.metrics)} if stage.metrics else {}
+    if isinstance(stage, AutomatedCanary):
+        given = {"duration": stage.duration, "interval": stage.interval}
+        overrides |= {key: value for key, value in given.items() if value is not None}
+    return overrides

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gennaker.errors import PipelineErrors, Place, Problem, shown, unknown
+from gennaker.fields import file_keys
 from gennaker.model import TRIGGER_TYPES
 from gennaker.read.tree import Table, place_of
 from gennaker.stages import STAGE_TYPES
@@ -37,20 +38,25 @@ _EXPECTED: Final = {
     "datetime_from_date_parsing": "a date and time with its offset from UTC",
     "datetime_parsing": "a date and time with its offset from UTC",
     "datetime_type": "a date and time with its offset from UTC",
+    "greater_than": "above {gt}",
+    "less_than": "below {lt}",
     "unfit": "{expected}",
 }
 
 
-def validate(model: type[Model], tree: Table) -> Model:
-    """The model of what a file says. Raises PipelineErrors with every problem located."""
+def validate(model: type[Model], tree: Table, written_as: type[BaseModel] | None = None) -> Model:
+    """The model of what a file says; `written_as` is the model of the file's own form, if another.
+
+    Raises PipelineErrors with every problem located.
+    """
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        raise PipelineErrors(explain(error, model, tree)) from None
+        raise PipelineErrors(explain(error, written_as or model, tree)) from None
 
 
 def explain(error: ValidationError, model: type[BaseModel], tree: Table) -> list[Problem]:
-    """The problems of a failed validation, those of one place joined."""
+    """The problems of a failed validation, those of one place joined into one."""
     expected: dict[tuple[Place, str, str], list[str]] = {}
     problems = []
     for detail in error.errors(include_url=False):
@@ -63,6 +69,11 @@ def explain(error: ValidationError, model: type[BaseModel], tree: Table) -> list
                 problems.append(Problem(place_of(tree, path[:-1]), what))
             case "enum" | "literal_error":
                 problems.append(_unknown_word(detail, tree))
+            case "too_short" if detail["input"]:
+                continue  # its items are wrong, and each says so
+            case "value_error":
+                what = str(detail["msg"]).removeprefix("Value error, ")
+                problems.append(Problem(place_of(tree, path), _subject(path, tree) + what))
             case _:
                 found = "" if isinstance(detail["input"], Table) else f", found {shown(detail['input'])}"
                 key = place_of(tree, path), _subject(path, tree), found
@@ -120,15 +131,6 @@ def _keys_at(path: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
         elif isinstance(step, str) and step in named:
             model = named[step]
     return file_keys(model)
-
-
-def file_keys(model: type[BaseModel]) -> list[str]:
-    """The keys by which a file sets the fields of a model."""
-    return [
-        field.alias or name
-        for name, field in model.model_fields.items()
-        if name != "type" or model not in (*STAGE_TYPES.values(), *TRIGGER_TYPES.values())
-    ]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

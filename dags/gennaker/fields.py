@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -17,8 +16,11 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-_DURATION: Final = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s)?")
-_PERCENT: Final = re.compile(r"(\d{1,3})%")
+from canary.durations import format_duration, parse_duration
+
+#: A longer wait is a slip of the unit.
+_LONGEST: Final = timedelta(days=366)
+_PERCENT: Final = re.compile(r"([0-9]{1,3})%")
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Airflow keeps 250 characters for an id and a stage's tasks add their own names to it.
@@ -37,29 +39,16 @@ def unfit(expected: str) -> PydanticCustomError:
 
 
 def _duration(value: Any) -> Any:
-    if isinstance(value, timedelta):
-        return value
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not found or not any(found.groups()):
+    if isinstance(value, str):
+        try:
+            value = parse_duration(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, timedelta):
         raise unfit("a duration such as 30s, 5m, 1h30m or 2d")
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    if not duration:
-        raise unfit("a duration longer than nothing")
-    return duration
-
-
-def written(duration: timedelta) -> str:
-    """A duration as a pipeline file writes it.
-
-    >>> written(timedelta(minutes=90))
-    '1h30m'
-    """
-    rest, seconds = divmod(int(duration.total_seconds()), 60)
-    rest, minutes = divmod(rest, 60)
-    days, hours = divmod(rest, 24)
-    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s"))
-    return "".join(f"{amount}{unit}" for amount, unit in parts if amount) or "0s"
+    if not timedelta() < value <= _LONGEST:
+        raise unfit("a duration above nothing and of at most a year")
+    return value
 
 
 def _percent(value: Any) -> Any:
@@ -79,20 +68,20 @@ def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
     return check
 
 
-def _timezone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise unfit("a time zone such as UTC or America/Los_Angeles") from None
-    return value
+def file_keys(model: type[BaseModel]) -> list[str]:
+    """The keys by which a file sets the fields of a model: those that have a description.
+
+    A field without one is filled in when a pipeline is resolved.
+    """
+    return [field.alias or name for name, field in model.model_fields.items() if field.description]
 
 
 #: "30s", "5m", "1h30m", "2d".
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    PlainSerializer(written, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": f"^(?=.){_DURATION.pattern}$", "examples": ["30s", "5m", "1h30m"]}),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]+[dhms])+$", "examples": ["30s", "5m", "1h30m"]}),
 ]
 #: "5%" or 5; kept as a whole number from 1 to 100.
 Percent = Annotated[
@@ -123,4 +112,3 @@ Word = Annotated[
 Text = Annotated[str, Field(min_length=1)]
 #: A whole number that says how many, at least one.
 Count = Annotated[int, Field(strict=True, ge=1)]
-Timezone = Annotated[str, AfterValidator(_timezone)]

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from gennaker.cron import is_cron
-from gennaker.fields import Count, Frozen, Name, Text, Timezone, Word, unfit
+from gennaker.fields import Count, Frozen, Name, Text, Word, unfit
 from gennaker.parameters import Parameter
 from gennaker.stages import Stage
-from operators.windows import Freeze, Window
+from operators.windows import Freeze, Timezone, Window
 
 
 def _cron(value: str) -> str:
@@ -99,7 +99,7 @@ class Pipeline(Frozen):
     pipeline: Name = Field(description="Name of the pipeline; its file is named so too.")
     description: str = Field(default="", description="What it delivers, in a sentence.")
     owners: tuple[Text, ...] = Field(min_length=1, description="Teams or users who own it.")
-    service: Name = Field(description="Service it delivers. Default: the pipeline's name.")
+    service: Name = Field(default="", description="Service it delivers. Default: the pipeline's name.")
     triggers: tuple[Trigger, ...] = Field(default=(), description="What starts a run. Default: only people and CI.")
     artifacts: Mapping[Name, Artifact] = Field(default_factory=dict, description="What it delivers, by name.")
     parameters: Mapping[Word, Parameter] = Field(

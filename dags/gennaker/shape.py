@@ -5,28 +5,23 @@
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Final
 
 from gennaker.errors import Place, Problem, shown, unknown
-from gennaker.model import TRIGGER_TYPES
+from gennaker.fields import Frozen, file_keys
+from gennaker.model import TRIGGER_TYPES, Pipeline
 from gennaker.read.tree import Items, Table
 from gennaker.stages import STAGE_TYPES, BakeImage
 
 FINISH: Final = "finish-and-archive"
-#: What only a resolved pipeline has; in a file each is an unknown key.
-RESOLVED_ONLY: Final = frozenset({"environments", "windows", "file"})
-_STAGES = STAGE_TYPES.keys()
 
 
 def shape(source: Table) -> tuple[Table, list[Problem]]:
     """What a file says in the model's form, and what could not be brought into it."""
     problems: list[Problem] = []
     table = source.twin()
-    for key in RESOLVED_ONLY & table.keys():
-        problems.append(Problem(table.key_place(key), unknown("key", key, ())))
-        del table[key]
-    if isinstance(name := table.get("pipeline"), str) and "service" not in table:
-        table.put("service", name, table.keys_at["pipeline"], table.values_at["pipeline"])
+    _refuse_resolved(table, Pipeline, problems)
     if isinstance(triggers := table.get("triggers"), Items):
         table["triggers"] = _tagged(triggers, "trigger type", TRIGGER_TYPES, problems)
     if isinstance(stages := table.get("stages"), Items) and stages:
@@ -37,7 +32,7 @@ def shape(source: Table) -> tuple[Table, list[Problem]]:
 def _stages(source: Items, problems: list[Problem]) -> Items:
     stages = _tagged(source, "stage type", STAGE_TYPES, problems)
     if not any(stage["type"] == FINISH for stage in stages):
-        stages.add(_with_type(FINISH, None, source.place), source.place)
+        stages.add(_with_type(FINISH, None, STAGE_TYPES[FINISH], problems, source.place), source.place)
     names: list[str] = []
     for stage in stages:
         if stage["type"] == "bake-image":
@@ -69,7 +64,7 @@ def _twice_named(stages: Items, names: list[str]) -> Iterable[Problem]:
         seen.add(name)
 
 
-def _tagged(source: Items, kind: str, known: Mapping[str, object], problems: list[Problem]) -> Items:
+def _tagged(source: Items, kind: str, known: Mapping[str, type[Frozen]], problems: list[Problem]) -> Items:
     """Turns each `type` or `type: {settings}` of a list into settings that say their type."""
     items = Items(source.file, source.spot)
     for index, item in enumerate(source):
@@ -83,11 +78,21 @@ def _tagged(source: Items, kind: str, known: Mapping[str, object], problems: lis
             problems.append(Problem(at, unknown(kind, tag, known)))
         elif settings is not None and not isinstance(settings, Table):
             problems.append(Problem(at, f"{tag}: expected a mapping of settings, found {shown(settings)}"))
-        elif settings and "type" in settings:
-            problems.append(Problem(settings.key_place("type"), f"{tag}: the type is the key before the settings"))
         else:
-            items.add(_with_type(tag, settings, at), at)
+            items.add(_with_type(tag, settings, known[tag], problems, at), at)
     return items
+
+
+def _refuse_resolved(table: Table, model: type[Frozen], problems: list[Problem]) -> None:
+    """Takes out the keys that only a resolved pipeline has; in a file they are unknown."""
+    for key in _resolved_only(model) & table.keys():
+        problems.append(Problem(table.key_place(key), unknown("key", key, file_keys(model))))
+        del table[key]
+
+
+@cache
+def _resolved_only(model: type[Frozen]) -> frozenset[str]:
+    return frozenset(model.model_fields.keys() - set(file_keys(model)))
 
 
 class _Unshapely(Exception):
@@ -109,8 +114,9 @@ def _tag(item: Any, at: Place, kind: str) -> tuple[str, Any, Place]:
             raise _Unshapely(f"expected a {kind}, alone or with its settings, found {shown(item)}")
 
 
-def _with_type(tag: str, settings: Table | None, at: Place) -> Table:
+def _with_type(tag: str, settings: Table | None, model: type[Frozen], problems: list[Problem], at: Place) -> Table:
     table = settings.twin() if settings is not None else Table(at.file, (at.line - 1, at.column - 1))
+    _refuse_resolved(table, model, problems)
     table.put("type", tag, at, at)
     return table
 

@@ -7,11 +7,14 @@ the file leaves out comes from the environment and from the stages before it.
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from canary.config import CanaryConfig
 from gennaker.fields import Count, Duration, Frozen, Name, Percent, Text, unfit
+from operators.choices import OnInconclusive, OnRegionFailure
+from operators.strategies import Strategy
 
 
 class OnFailure(StrEnum):
@@ -19,31 +22,6 @@ class OnFailure(StrEnum):
 
     STOP = "stop"
     CONTINUE = "continue"
-
-
-class OnInconclusive(StrEnum):
-    """What is done when the evidence is too little to judge."""
-
-    EXTEND = "extend"
-    ROLLBACK = "rollback"
-    PROMOTE = "promote"
-    ASK = "ask"
-
-
-class OnRegionFailure(StrEnum):
-    """What the other regions do when one rolled back."""
-
-    CONTINUE = "continue"
-    STOP = "stop"
-    ROLLBACK_ALL = "rollback-all"
-
-
-class Strategy(StrEnum):
-    """How a new server group takes over from the old one."""
-
-    BLUE_GREEN = "blue-green"
-    HIGHLANDER = "highlander"
-    ROLLING = "rolling"
 
 
 class StageBase(Frozen):
@@ -124,8 +102,14 @@ class IntegrationTests(StageBase):
         return self
 
 
+_DEFAULT_CANARY: Final = CanaryConfig()
+
+
 class Judged(StageBase):
-    """What both stages that judge new against old can be told."""
+    """What both stages that judge new against old can be told.
+
+    `canary` is what the profile, the metrics and the clock come to once the pipeline is resolved.
+    """
 
     environment: Name = Field(description="Environment to act in.")
     metrics: tuple[Text | Mapping[str, Any], ...] = Field(
@@ -145,6 +129,7 @@ class Judged(StageBase):
     health_timeout: Duration = Field(
         default=timedelta(minutes=5), description="Longest wait for a new server group to become healthy."
     )
+    canary: CanaryConfig = _DEFAULT_CANARY
 
     @model_validator(mode="after")
     def _someone_to_ask(self) -> Self:

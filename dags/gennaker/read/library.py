@@ -5,12 +5,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from canary.config import CanaryConfig
 from gennaker.check import check
 from gennaker.errors import PipelineErrors, Place, Problem, unknown
+from gennaker.expand import expand
 from gennaker.explain import validate
 from gennaker.model import Environment, Pipeline, Policies
 from gennaker.read.parse import parse_file
+from gennaker.read.profiles import Profiles
 from gennaker.shape import shape
+from gennaker.templates import PipelineFile, Template, read_template
 
 _Value = TypeVar("_Value")
 _SUFFIX: Final = ".yaml"
@@ -61,15 +65,17 @@ class Library:
 
     def resolve_file(self, path: Path) -> Pipeline:
         """The pipeline of a file anywhere, leaning on this library. Raises PipelineErrors."""
-        tree, problems = shape(parse_file(path))
+        source = parse_file(path)
+        tree, problems = shape(expand(source, self.template))
         tree.put("file", self._name_of(path), tree.spot, tree.spot)
         try:
-            pipeline = validate(Pipeline, tree)
+            pipeline = validate(Pipeline, tree, written_as=PipelineFile)
+            if not problems:
+                return check(pipeline, tree, self)
         except PipelineErrors as errors:
-            raise PipelineErrors(sorted([*problems, *errors.problems])) from None
-        if problems:
-            raise PipelineErrors(sorted(problems))
-        return check(pipeline, tree, self)
+            problems.extend(errors.problems)
+        used = source.key_place("template")
+        raise PipelineErrors(sorted(problem.used_at(used) for problem in problems))
 
     def environment_names(self) -> Collection[str]:
         """Environments there are."""
@@ -78,6 +84,27 @@ class Library:
     def environment(self, name: str) -> Environment:
         """One environment. Raises PipelineErrors when its file is wrong."""
         return self._once("environments", name, lambda path: validate(Environment, parse_file(path)))
+
+    def template(self, name: str) -> Template:
+        """One template by `name@version`. Raises PipelineErrors, without a place for an unknown name."""
+        if name not in (names := self._names("templates")):
+            raise PipelineErrors([Problem(Place(str(self.folder / "templates")), unknown("template", name, names))])
+        return self._once("templates", name, lambda path: read_template(parse_file(path)))
+
+    def profile_names(self) -> Collection[str]:
+        """Threshold profiles there are."""
+        return self._names("canaries")
+
+    def canary(self, profile: str, overrides: Mapping[str, Any]) -> CanaryConfig:
+        """The settings of a threshold profile with a pipeline's own on top.
+
+        Raises PipelineErrors when a profile's file is wrong, CanaryError when the overrides are.
+        """
+        return self._profiles.resolve(profile, overrides)
+
+    @cached_property
+    def _profiles(self) -> Profiles:
+        return Profiles(self.profile_names(), lambda name: self._once("canaries", name, parse_file))
 
     @cached_property
     def policies(self) -> Policies:
