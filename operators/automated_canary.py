@@ -1,8 +1,9 @@
 """Automated canary: a fresh baseline and a fresh canary of equal size, compared until the evidence decides."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from airflow.sdk.definitions.context import Context
@@ -50,16 +51,14 @@ class StartCanary(ClusterOperator):
             change.end_comparison()
             raise AirflowSkipException(f"nothing to compare with: {change.cluster} has no traffic yet")
         environment = Environment.from_json(self.environment)
-        size = {"capacity": self.capacity, "health_path": environment.health_path}
-        baseline = change.create(image=stable, detail="baseline", **size)
-        canary = change.create(image=self.image, detail="canary", **size)
+        create = partial(change.create, capacity=self.capacity, health_path=environment.health_path)
+        baseline = create(image=stable, detail="baseline")
+        canary = create(image=self.image, detail="canary")
         groups = {"control": baseline, "canary": canary}
         trigger = HealthTrigger(environment.cloud, list(groups.values()), datetime.now(UTC) + self.health_timeout)
         self.defer(trigger=trigger, method_name="share_traffic", kwargs={"groups": groups})
 
-    def share_traffic(
-        self, context: Context, event: Mapping[str, Any], groups: Mapping[str, str]
-    ) -> dict[str, str]:
+    def share_traffic(self, context: Context, event: Mapping[str, Any], groups: Mapping[str, str]) -> dict[str, str]:
         """Routes the same share to both and returns their names as `control` and `canary`."""
         change = self.change_of(context)
         if event["why"]:
@@ -161,8 +160,6 @@ class StopCanary(ClusterOperator):
 
 def extended(watch: Watch) -> Watch:
     """The same watch with twice the time."""
-    from dataclasses import replace
-
     config = CanaryConfig.model_validate(watch.config)
     longer = config.model_copy(update={"duration": config.duration * 2})
     return replace(watch, config=longer.model_dump(mode="json"))

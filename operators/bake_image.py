@@ -10,7 +10,7 @@ from airflow.sdk.definitions.context import Context
 from operators.clouds import open_cloud
 from operators.clouds.cloud import BakeRequest
 from operators.errors import CloudError
-from operators.records import Kind
+from operators.records import Json, Kind
 from operators.stage import StageOperator, local_path, run_id_of
 
 
@@ -41,12 +41,12 @@ class BakeImage(StageOperator):
         subject = replace(run.subject, stage=self.scope.stage)
         request = BakeRequest(self.artifact, local_path(self.source), self.settings, _origin(context))
 
-        def bake(_: int) -> dict[str, str]:
+        def bake(_: int) -> dict[str, Json]:
             image = open_cloud(self.cloud).bake(request)
             return {"name": image.name, "version": image.version, "digest": image.digest}
 
         key = f"{run.subject.run}/{self.scope.stage}//bake"
-        intent = {"artifact": self.artifact, "source": self.source, "settings": dict(self.settings)}
+        intent: dict[str, Json] = {"artifact": self.artifact, "source": self.source, "settings": dict(self.settings)}
         try:
             image = run.records.journal.once(key, subject, intent, bake)
         except CloudError as error:

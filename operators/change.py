@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from operators.clouds.cloud import Cloud, Cluster, GroupSpec
@@ -52,9 +53,7 @@ class Change:
     @classmethod
     def of(cls, records: Records, cloud: Cloud, cluster: Cluster, subject: Subject) -> "Change":
         """The change of `cluster` by the run and stage of `subject`."""
-        place = replace(
-            subject, service=cluster.service, environment=cluster.environment, region=cluster.region
-        )
+        place = replace(subject, service=cluster.service, environment=cluster.environment, region=cluster.region)
         return cls(records, cloud, cluster, place)
 
     def key(self, step: str) -> str:
@@ -209,9 +208,9 @@ class Change:
 
     def _destroy_created(self) -> None:
         for group in self.created():
-            self._once(f"destroy-{group}", {"group": group}, lambda _, name=group: self._destroy(name))
+            self._once(f"destroy-{group}", {"group": group}, partial(self._destroy, group))
 
-    def _destroy(self, group: str) -> dict[str, Json]:
+    def _destroy(self, group: str, _: int) -> dict[str, Json]:
         self.cloud.destroy(group)
         return {"group": group}
 
@@ -247,7 +246,9 @@ class Change:
         return self._is_intended("create-canary") or self._is_intended("create-baseline")
 
     def _is_first_and_routed(self) -> bool:
-        return not self.before() and bool(self.created()) and bool(self.cloud.weights(self.cluster).get(self.created()[-1]))
+        if self.before() or not self.created():
+            return False
+        return bool(self.cloud.weights(self.cluster).get(self.created()[-1]))
 
     def _again_if_stale(self, step: str, intent: Mapping[str, Json], act: _Act) -> None:
         for attempt in range(3):
@@ -264,6 +265,5 @@ class Change:
 
 
 def _weights(result: Mapping[str, Json]) -> Mapping[str, int]:
-    weights = result.get("weights") or {}
-    assert isinstance(weights, Mapping)
+    weights: Any = result.get("weights") or {}
     return {str(group): int(percent) for group, percent in weights.items()}

@@ -1,7 +1,7 @@
 """Finish and archive: the run's last word, whatever happened before it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from airflow.sdk.definitions.context import Context
 from airflow.sdk.exceptions import AirflowFailException
@@ -14,6 +14,9 @@ from operators.memory import Memory
 from operators.retention import prune_groups
 from operators.runs import Conclusion, Run, RunVerdict
 from operators.stage import StageOperator, run_id_of
+
+#: The XCom key under which the run's verdict and reason are found, also when the task fails.
+CONCLUSION: Final = "conclusion"
 
 
 class FinishAndArchive(StageOperator):
@@ -39,10 +42,12 @@ class FinishAndArchive(StageOperator):
         self._clean(run)
         run.close(conclusion)
         Memory(run.records).deliver()
+        told = {"verdict": conclusion.verdict.value, "reason": conclusion.reason}
+        context["ti"].xcom_push(key=CONCLUSION, value=told)
         self.log.info("%s: %s", conclusion.verdict, conclusion.reason)
         if conclusion.verdict is not RunVerdict.PROMOTED:
             raise AirflowFailException(f"{conclusion.verdict}: {conclusion.reason}")
-        return {"verdict": conclusion.verdict.value, "reason": conclusion.reason}
+        return told
 
     def _failed_stages(self, context: Context) -> list[str]:
         run_id = run_id_of(context)

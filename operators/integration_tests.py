@@ -19,7 +19,7 @@ from operators.clouds import open_cloud
 from operators.clouds.cloud import Cluster
 from operators.environment import Environment
 from operators.home import home
-from operators.records import Kind
+from operators.records import Json, Kind
 from operators.records.redact import redact
 from operators.stage import StageOperator, local_path
 from operators.watch import judgment_id
@@ -91,14 +91,15 @@ class IntegrationTests(StageOperator):
         subject = replace(run.subject, stage=self.scope.stage, environment=environment.name, region=self.region)
         report = home() / "reports" / f"{judgment_id(subject, self.region)}.txt"
         write_atomically(report, output)
-        body = {"passed": passed, "report": report.name, "tail": output[-TAIL:], "try": context["ti"].try_number}
+        tail, number = output[-TAIL:], context["ti"].try_number
+        body: dict[str, Json] = {"passed": passed, "report": report.name, "tail": tail, "try": number}
         run.records.append(Kind.TEST, subject, body)
         self.log.info("%s", output)
         if passed:
             return {"report": report.name}
         last = output.strip().splitlines()[-1:] or ["no output"]
         reason = f"{self.scope.stage} failed against {cluster}: {last[0]}"
-        if context["ti"].try_number < self.tries:
+        if number < self.tries:
             raise AirflowException(reason)
         run.turn_back(self.scope.stage, reason)
         raise AirflowFailException(reason)
@@ -113,9 +114,7 @@ class IntegrationTests(StageOperator):
         return run_command(self.command, local_path(self.source), {**inherited, **settings}, self.time_limit)
 
 
-def run_command(
-    command: str, folder: Path, environment: Mapping[str, str], time_limit: timedelta
-) -> tuple[bool, str]:
+def run_command(command: str, folder: Path, environment: Mapping[str, str], time_limit: timedelta) -> tuple[bool, str]:
     """Whether a shell command ended with 0 in time, and what it printed, secrets taken out.
 
     The command and all it started are ended when the time is over or the task is killed.

@@ -53,9 +53,10 @@ class ManualJudgment(Staged, HITLOperator):
             self._turn_back(context, f"nobody answered {self.scope.stage} within {self.response_timeout}")
         user = answer["responded_by_user"] or {}
         at = answer["responded_at"]
+        when = at.isoformat() if isinstance(at, datetime) else str(at)
         who = str(user.get("name") or user.get("id") or "")
         chosen = answer["chosen_options"][0]
-        self._record(context, {"answer": chosen, "by": who, "at": at.isoformat() if isinstance(at, datetime) else str(at)})
+        self._record(context, {"answer": chosen, "by": who, "at": when})
         if chosen != APPROVE:
             self._turn_back(context, f"{who} rejected {self.scope.stage}")
         return {"answer": chosen, "by": who}

@@ -118,7 +118,8 @@ class RampRegion(ClusterOperator):
     def start(self, context: Context, change: Change) -> dict[str, str]:
         """Takes the first step; a region with no old group has nothing to compare with and is done."""
         if not change.before() or len(self.ramp) == 1:
-            return {"verdict": Verdict.PASS.value, "reason": f"nothing to compare with in {self.region}", "judgment": ""}
+            reason = f"nothing to compare with in {self.region}"
+            return {"verdict": Verdict.PASS.value, "reason": reason, "judgment": ""}
         watch = self._watch(change)
         begin_memory(watch, Memory(change.records), {"definition": self.scope.definition})
         return self._step(change, watch, 0)
@@ -149,9 +150,7 @@ class RampRegion(ClusterOperator):
         change.route(f"ramp-{percent}", weights)
         share = weights[self.group] / (weights[self.group] + weights[watch.control])
         self.log.info("%s has %s %% of %s, watching for %s", self.group, percent, self.region, self.step_duration)
-        now = replace(
-            watch, canary_share=share, step=f"{percent}%", until=datetime.now(UTC) + self.step_duration
-        )
+        now = replace(watch, canary_share=share, step=f"{percent}%", until=datetime.now(UTC) + self.step_duration)
         self.defer(
             trigger=WatchTrigger(now.to_json()),
             method_name="watched",

@@ -69,7 +69,7 @@ class Run:
             if not s.region or (s.stage, s.region) in seen:
                 continue
             seen.add((s.stage, s.region))
-            cloud = open_cloud(self._cloud_of(s.environment))
+            cloud = open_cloud(self.cloud_of(s.environment))
             yield Change.of(self.records, cloud, Cluster(s.service, s.environment, s.region), s)
 
     def settle(self, reason: str) -> dict[str, ChangeState]:
@@ -80,7 +80,8 @@ class Run:
         """Writes which cloud an environment of this run is on, so that anyone can settle it later."""
         self._once(f"cloud/{environment}", {"state": "uses", "environment": environment, "cloud": cloud})
 
-    def _cloud_of(self, environment: str) -> str:
+    def cloud_of(self, environment: str) -> str:
+        """The cloud that the run uses for an environment."""
         uses = (b for b in self._bodies() if b["state"] == "uses" and b["environment"] == environment)
         return str(next(uses)["cloud"])
 

@@ -27,7 +27,7 @@ class LeaseTrigger(BaseTrigger):
         from operators.records import Records
 
         records = await asyncio.to_thread(Records.open)
-        while await asyncio.to_thread(records.leases.holder, self.cluster) is not None:
+        while await asyncio.to_thread(records.leases.holder, self.cluster) is not None:  # noqa: ASYNC110 - a database
             await asyncio.sleep(POLL_S)
         yield TriggerEvent({"cluster": self.cluster})
 

@@ -182,9 +182,7 @@ def begin_memory(watch: Watch, memory: Memory, facts: Mapping[str, str]) -> None
 
 def record_decision(watch: Watch, outcome: Outcome, records: Records) -> None:
     """Writes the decision with its evidence, once a watch and verdict; safe to repeat."""
-    subject = replace(
-        Subject(**watch.subject), environment=str(watch.environment["name"]), region=watch.region
-    )
+    subject = replace(Subject(**watch.subject), environment=str(watch.environment["name"]), region=watch.region)
     body: dict[str, Json] = {
         "judgment_id": watch.judgment,
         "config": dict(watch.config),
@@ -204,7 +202,10 @@ def record_decision(watch: Watch, outcome: Outcome, records: Records) -> None:
 
 
 def _metrics(judgment: Judgment) -> dict[str, float]:
-    values = {"requests.baseline": judgment.requests_baseline, "requests.canary": judgment.requests_canary}
+    values: dict[str, float | None] = {
+        "requests.baseline": judgment.requests_baseline,
+        "requests.canary": judgment.requests_canary,
+    }
     for metric in judgment.metrics:
         values[f"{metric.name}.evidence_harm"] = metric.log_evidence_harm
         values[f"{metric.name}.evidence_safe"] = metric.log_evidence_safe

@@ -7,12 +7,14 @@ for the last tasks of the stages it needs; skipped ones do not stop it, failed o
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, TriggerRule
 
 from gennaker import stages as s
-from gennaker.model import Parameter, Pipeline, Scalar
+from gennaker.model import Pipeline
+from gennaker.parameters import Parameter, Scalar
 from gennaker.schedule import schedule_of
 from operators import environment as env
 from operators.ask import Ask
@@ -72,8 +74,7 @@ class _Compiler:
     def _tie_last(self, ends: _Ends) -> None:
         (finish,) = ends.entries
         finish.trigger_rule = TriggerRule.ALL_DONE
-        open_ends = {task for name, e in self.ends.items() if name != finish.task_id for task in e.exits}
-        finish.set_upstream(sorted(open_ends, key=lambda task: task.task_id))
+        finish.set_upstream([task for ends in self.ends.values() for task in ends.exits if task is not finish])
 
     def common(self, stage: s.StageBase) -> dict[str, Any]:
         """What every task of a stage is told."""
@@ -232,7 +233,7 @@ def _progressive_rollout(c: _Compiler, stage: s.ProgressiveRollout) -> _Ends:
             **c.common(stage),
         )
         compiled = [[_region(c, stage, region) for region in wave] for wave in waves]
-    for earlier, later in zip(compiled, compiled[1:], strict=False):
+    for earlier, later in pairwise(compiled):
         for region in later:
             for entry in region.entries:
                 entry.trigger_rule = TriggerRule.ALL_DONE
@@ -272,9 +273,7 @@ def _region(c: _Compiler, stage: s.ProgressiveRollout, region: str) -> _Ends:
     return _Ends((start,), (promote, roll_back))
 
 
-def _branch(
-    c: _Compiler, stage: s.Judged, judge: BaseOperator, promote: BaseOperator, roll_back: BaseOperator
-) -> None:
+def _branch(c: _Compiler, stage: s.Judged, judge: BaseOperator, promote: BaseOperator, roll_back: BaseOperator) -> None:
     """Ends a judging task in a visible branch: promote, roll back, or a person who decides."""
     common = c.common(stage)
     gate = Gate(
@@ -368,8 +367,10 @@ def _param(parameter: Parameter) -> Param:
         "description": parameter.description or None,
     }
     given = {k: v for k, v in limits.items() if v is not None}
-    default = {} if parameter.default is None else {"default": parameter.default}
-    return Param(**default, type=parameter.type.value, **given)
+    if parameter.default is not None:
+        given["default"] = parameter.default
+    schema: Any = given
+    return Param(type=parameter.type.value, **schema)
 
 
 def _document(pipeline: Pipeline) -> str:

@@ -1,6 +1,5 @@
 """A change of a cluster: once, contained, and always at an end."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,8 @@ STEPS = ("begin", "create", "ramp-20", "ramp-50", "promote")
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Records]:
-    yield Records.open(f"sqlite:///{tmp_path}/records.db")
+def records(tmp_path: Path) -> Records:
+    return Records.open(f"sqlite:///{tmp_path}/records.db")
 
 
 def a_change(records: Records, cloud: MemoryCloud, run: str = "playback/1", stage: str = "rollout") -> Change:

@@ -1,0 +1,66 @@
+"""`gennaker release`: starts a run of a pipeline and follows it to its verdict."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def release(
+    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
+    artifact: Annotated[
+        list[str] | None, typer.Option(help="NAME=PATH: where an artifact is; may be given several times.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE: a parameter of the run; may be given several times.")
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Follow the run, and fail when it was not promoted.")] = False,
+    patience: Annotated[int, typer.Option(help="Minutes to wait for the end at most.")] = 120,
+    note: Annotated[str, typer.Option(help="Why; shown with the run.")] = "",
+) -> None:
+    """Release: start a run, and with --wait follow it and exit with its verdict.
+
+    Exits 0 when the release was promoted (or, without --wait, started), 1 when it rolled back
+    or failed, with the reason as the last line.
+    """
+    from gennaker.follow import follow
+    from gennaker.stack.client import AirflowClient
+
+    client = AirflowClient()
+    conf = {**_artifacts(artifact or []), **_params(param or [])}
+    run_id = client.trigger(pipeline, conf, note=note)
+    typer.echo(f"{pipeline} {run_id}\n{client.connection.url}/dags/{pipeline}/runs/{run_id}")
+    if not wait:
+        return
+    ending = follow(client, pipeline, run_id, _tell, timedelta(minutes=patience))
+    typer.echo(f"{pipeline} {run_id}: {ending.verdict}: {ending.reason}")
+    if ending.verdict != "promoted":
+        raise typer.Exit(1)
+
+
+def _tell(task: str, state: str) -> None:
+    typer.echo(f"  {state:<16} {task}")
+
+
+def _artifacts(given: list[str]) -> dict[str, str]:
+    from operators.stage import ARTIFACT
+
+    paths = {name: Path(path) for name, path in map(_pair, given)}
+    for name, path in paths.items():
+        if not path.is_dir():
+            raise typer.BadParameter(f"artifact {name}: {path} is not a directory")
+    return {ARTIFACT + name.replace("-", "_"): str(path.resolve()) for name, path in paths.items()}
+
+
+def _params(given: list[str]) -> dict[str, object]:
+    import yaml
+
+    return {name: yaml.safe_load(value) for name, value in map(_pair, given)}
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise typer.BadParameter(f"expected NAME=VALUE, found {text!r}")
+    return name, value
