@@ -6,6 +6,7 @@ leading `/` or trailing `/` is allowed, `#` starts a comment, `!` brings a name 
 last pattern that matches wins. A pattern that matches a folder covers all within.
 """
 
+import fnmatch
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -65,6 +66,5 @@ def _regex(pattern: str) -> str:
 def _literal_or_class(token: str) -> str:
     if len(token) == 1:
         return re.escape(token)
-    inside = token[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-    negated = inside[0] in "!^" and len(inside) > 1
-    return f"[^{inside[1:]}/]" if negated else f"[{inside}]"
+    one_of = fnmatch.translate(token.replace("[^", "[!", 1)).removesuffix(r"\Z")
+    return f"(?!/){one_of}"

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,7 +40,7 @@ class Service:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
-    def ask(self, path: str, method: str = "GET") -> tuple[int, Mapping[str, str], dict[str, Any]]:
+    def ask(self, path: str, method: str = "GET") -> tuple[int, Message, dict[str, Any]]:
         request = urllib.request.Request(self.url + path, method=method)
         try:
             with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from operators.clouds.cloud import BakeRequest, Image
 from operators.errors import CloudError
 from operators.images import ImageMetadata, bake, delete, describe, images, unpack
+from operators.images.ignore import parse
 
 PROCFILE = "web: exec python server.py\n"
 FILES = {"Procfile": PROCFILE, "server.py": "print('hello')\n", "lib/titles.txt": "roma\n"}
@@ -240,6 +241,36 @@ def test_git_caches_and_what_dockerignore_names_stay_out(store: Path, source: Pa
     unpack(store, bake(store, a_request(source)).digest, tmp_path / "out")
     files = {p.relative_to(tmp_path / "out/app").as_posix() for p in (tmp_path / "out/app").rglob("*") if p.is_file()}
     assert files == {*FILES, "build/keep.txt", ".dockerignore"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "is_ignored"),
+    [
+        ("*.log", "a.log", True),
+        ("*.log", "deep/a.log", False),
+        ("**/*.log", "a.log", True),
+        ("**/*.log", "very/deep/a.log", True),
+        ("a?c", "abc", True),
+        ("a?c", "a/c", False),
+        ("file[0-9]", "file7", True),
+        ("file[!0-9]", "file7", False),
+        ("file[^0-9]", "filex", True),
+        ("file[!0-9]x", "file/x", False),
+        ("logs", "logs/deep/a.txt", True),
+        ("./logs/", "logs/a", True),
+        ("a.c", "abc", False),
+        ("**/cache/**", "x/cache/y/z", True),
+        ("*\n!keep", "keep", False),
+    ],
+)
+def test_a_dockerignore_pattern_means_what_docker_says(pattern: str, path: str, is_ignored: bool) -> None:
+    assert parse(pattern).covers(path) is is_ignored
+
+
+@settings(deadline=None)
+@given(text=st.text("ab/*?[]!-^\\.# \n&~|", max_size=20))
+def test_any_dockerignore_gives_rules(text: str) -> None:
+    assert parse(text).covers("a/b") in (True, False)
 
 
 def test_links_inside_are_kept(store: Path, source: Path, tmp_path: Path) -> None:
