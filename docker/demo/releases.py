@@ -19,7 +19,7 @@ RELEASES: Mapping[str, Mapping[str, object]] = {
 def make_release(target: Path, version: str, knobs: Mapping[str, object]) -> Path:
     """Writes one release's source to `target`, replacing what was there; gives `target`."""
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(PLAYBACK, target, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
+    shutil.copytree(PLAYBACK, target, ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
     (target / "VERSION").write_text(f"{version}\n")
     if knobs:
         (target / "release.json").write_text(json.dumps(knobs, indent=2, sort_keys=True) + "\n")

@@ -213,7 +213,7 @@ def test_every_python_gives_the_same_digest(source: Path, tmp_path: Path) -> Non
     found = {}
     for number, python in enumerate(other_pythons()):
         told = [str(Path(__file__).parents[2]), str(source), str(tmp_path / f"store{number}")]
-        run = subprocess.run([str(python), "-I", "-c", ELSEWHERE, *told], capture_output=True, text=True, check=False)
+        run = subprocess.run([str(python), "-IB", "-c", ELSEWHERE, *told], capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
         found[str(python)] = run.stdout.strip()
     if not found:
