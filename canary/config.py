@@ -64,6 +64,7 @@ class CanaryConfig(_Settings):
     alpha: float = Field(default=0.01, gt=0, lt=0.5, description="Chance of failing a canary that is no worse.")
     beta: float = Field(default=0.05, gt=0, lt=0.5, description="Chance of passing a canary that is not safe.")
     interval: Duration = Field(default=timedelta(seconds=15), description="Time between two looks.")
+    warm_up: Duration = Field(default=timedelta(0), description="What the first looks within this see is left out.")
     min_duration: Duration = Field(default=timedelta(minutes=1), description="No PASS before this.")
     duration: Duration = Field(default=timedelta(minutes=30), description="Undecided by then is INCONCLUSIVE.")
     min_requests: int = Field(default=100, ge=0, description="No PASS with fewer requests on either side.")

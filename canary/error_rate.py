@@ -9,6 +9,7 @@ from canary.intervals import OddsRatios
 from canary.judgment import MetricResult
 from canary.metrics import Reading, result_of
 from canary.ticks import Tick
+from canary.wording import percent
 
 
 class ErrorRateWatch:
@@ -37,13 +38,21 @@ class ErrorRateWatch:
         """What the error rates say by now."""
         dispersion = float(self._evidence.dispersion()[0])
         n_b, s_b, n_c, s_c = map(float, self._totals)
+        baseline, canary = s_b / n_b if n_b else None, s_c / n_c if n_c else None
         reading = Reading(
             subject="Error rate",
-            baseline=s_b / n_b if n_b else None,
-            canary=s_c / n_c if n_c else None,
+            comparison=_comparison(baseline, canary),
+            baseline=baseline,
+            canary=canary,
             interval=self._odds.interval(0, dispersion, self._config.beta),
             log_harm=float(self._evidence.log_harm()[0]),
             log_safe=float(self._evidence.log_safe()[0]),
             dispersion=dispersion,
         )
         return result_of(reading, self._metric, self._config)
+
+
+def _comparison(baseline: float | None, canary: float | None) -> str:
+    if baseline is None or canary is None:
+        return ""
+    return f"Error rate of the canary is {percent(canary)} against {percent(baseline)} in the baseline"

@@ -17,7 +17,8 @@ from canary.steps import log_over_steps
 HARM_ODDS: Final = np.array([1.02, 1.05, 1.1, 1.2, 1.35, 1.6, 2, 2.7, 4, 7, 15, 40])
 #: Odds ratios that a safe canary may have; the square root of the margin joins them (ibid., 2.8).
 SAFE_ODDS: Final = (0.6, 0.8, 0.9, 1.0)
-#: Parts of the wealth that are staked on the canary's share of a tick's events.
+#: Parts of the wealth that are staked on the canary's share of a tick's events. The boldest doubles in a tick in which
+#: only the canary has events, and is for looks every second: it finds 12 % failing requests in 15 s.
 STAKES: Final = np.array([0.2, 0.5, 0.95])
 #: Event probabilities that a safe canary may have, relative to the negligible one.
 SAFE_PARTS: Final = np.array([0.1, 0.3, 0.6])
@@ -70,7 +71,7 @@ class RateEvidence:
 
     def dispersion(self) -> Floats:
         """The dispersion in use, at least 1, of shape `(size,)`."""
-        return self._known() if self._metric.dispersion is not None else self._dispersion.estimate()
+        return self._known() if self._metric.dispersion is not None else self._dispersion.likely()
 
     def log_harm(self) -> Floats:
         """Natural logarithm of the evidence for harm, of shape `(size,)`."""

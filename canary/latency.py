@@ -12,6 +12,7 @@ from canary.judgment import MetricResult
 from canary.metrics import Reading, result_of
 from canary.ranks import RankEvidence
 from canary.ticks import Tick
+from canary.wording import percent
 
 #: Baseline requests after which the protected edges are picked. Safety evidence starts there, so the pick is fair.
 EDGES_PICKED_AT: Final = 100
@@ -40,7 +41,7 @@ class LatencyWatch:
     def result(self) -> MetricResult:
         """What the latencies say by now."""
         if self._histograms is None:
-            nothing = Reading("Latency", None, None, Interval(None, None, None), 0.0, 0.0, 1.0)
+            nothing = Reading("Latency", "", None, None, Interval(None, None, None), 0.0, 0.0, 1.0)
             return result_of(nothing, self._metric, self._config)
         return result_of(self._histograms.reading(self._config), self._metric, self._config)
 
@@ -86,10 +87,12 @@ class _Histograms:
             shown = self._protected[int(np.argmin(edge_safe[self._protected]))]
         dispersion = float(self._edges.dispersion()[shown])
         (n_b, n_c), (s_b, s_c) = self._totals.sum(axis=1), self._totals[:, shown + 1 :].sum(axis=1)
+        baseline, canary = float(s_b / n_b) if n_b else None, float(s_c / n_c) if n_c else None
         return Reading(
-            subject=f"Share of requests over {self._edges_ms[shown]:g} ms",
-            baseline=float(s_b / n_b) if n_b else None,
-            canary=float(s_c / n_c) if n_c else None,
+            subject="Latency",
+            comparison=_comparison(baseline, canary, self._edges_ms[shown]),
+            baseline=baseline,
+            canary=canary,
             interval=self._odds.interval(shown, dispersion, config.beta),
             log_harm=log_harm,
             log_safe=log_safe,
@@ -108,3 +111,10 @@ def _above(histogram: Floats) -> tuple[Floats, Floats]:
     """Requests, and requests above each edge."""
     total = histogram.sum()
     return np.full(len(histogram) - 1, total), total - np.cumsum(histogram)[:-1]
+
+
+def _comparison(baseline: float | None, canary: float | None, edge_ms: float) -> str:
+    if baseline is None or canary is None:
+        return ""
+    slow = f"{percent(canary)} of the canary's requests take over {edge_ms:g} ms"
+    return f"{slow} against {percent(baseline)} in the baseline"

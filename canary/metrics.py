@@ -30,6 +30,7 @@ class Reading:
 
     Args:
         subject: what is compared, such as `Error rate`.
+        comparison: both sides' values in words; `""` while one side has no data.
         baseline: share of the baseline's requests with the event; None without requests.
         canary: the same in the canary.
         interval: the odds ratio of the two.
@@ -40,6 +41,7 @@ class Reading:
     """
 
     subject: str
+    comparison: str
     baseline: float | None
     canary: float | None
     interval: Interval
@@ -78,26 +80,21 @@ def result_of(reading: Reading, metric: MetricConfig, config: CanaryConfig) -> M
 
 
 def _sentence(reading: Reading, verdict: Verdict, metric: MetricConfig, log_harm_at: float, log_safe_at: float) -> str:
-    if reading.baseline is None or reading.canary is None:
-        return f"{reading.subject} cannot be compared yet: one side has no requests."
-    values = f"{wording.percent(reading.canary)} against {wording.percent(reading.baseline)} in the baseline"
+    if not reading.comparison:
+        return f"{reading.subject} cannot be compared yet: one side has no data."
     odds = wording.odds(reading.interval.low, reading.interval.high)
     harm, safe = wording.evidence(reading.log_harm), wording.evidence(reading.log_safe)
     harm_limit, safe_limit = wording.evidence(log_harm_at), wording.evidence(log_safe_at)
     match verdict:
         case Verdict.FAIL:
-            about = f"{reading.subject} of the canary is {values} ({odds})"
-            return f"{about}; evidence {harm} passed the limit of {harm_limit}."
+            return f"{reading.comparison} ({odds}); evidence {harm} passed the limit of {harm_limit}."
         case Verdict.PASS:
             bounds = f"odds ratio below {metric.margin:g}"
             if metric.negligible:
-                bounds += f" or share below {wording.percent(metric.negligible)}"
-            return (
-                f"{reading.subject} of the canary is {values} and certified safe ({bounds}); "
-                f"evidence {safe} passed the limit of {safe_limit}."
-            )
+                bounds += f" or a share below {wording.percent(metric.negligible)}"
+            return f"{reading.comparison}: certified safe ({bounds}); evidence {safe} passed the limit of {safe_limit}."
         case _:
             return (
-                f"{reading.subject} of the canary is {values} ({odds}); evidence for harm is {harm} of {harm_limit}, "
-                f"for safety {safe} of {safe_limit}."
+                f"{reading.comparison} ({odds}); evidence for harm is {harm} of the {harm_limit} that fail it, "
+                f"for safety {safe} of the {safe_limit} that pass it."
             )

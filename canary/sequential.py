@@ -45,11 +45,13 @@ class SequentialSession:
         if self._judgment is not None and (look == self._last or self._judgment.verdict in _FOR_GOOD):
             return self._judgment
         if fault := fault_of(look) or self._fault_after_last(look):
-            self._judgment = self._judged(Decision(Verdict.ERROR, f"A look at the traffic is not usable: {fault}.", ""))
+            known = self._judgment.metrics if self._judgment is not None else ()
+            decision = Decision(Verdict.ERROR, f"A look at the traffic is not usable: {fault}.", "")
+            self._judgment = self._judged(decision, known)
             return self._judgment
-        if self._last is None:
+        if self._first is None:
             self._begin(look)
-        else:
+        elif self._last is not None and look.at - self._first.at > self._config.warm_up:
             self._take(tick_between(self._last, look))
         self._last = look
         self._looks += 1
@@ -90,7 +92,7 @@ class SequentialSession:
         results = tuple(watch.result() for watch in self._watches)
         return self._judged(decide(results, self._share.fault(), self._step, self._config), results)
 
-    def _judged(self, decision: Decision, metrics: Sequence[MetricResult] = ()) -> Judgment:
+    def _judged(self, decision: Decision, metrics: Sequence[MetricResult]) -> Judgment:
         is_open = decision.verdict is Verdict.INCONCLUSIVE
         seconds = seconds_needed(self._step, metrics, self._config) if is_open else None
         is_past = self._step.elapsed_s >= self._config.duration.total_seconds()

@@ -31,7 +31,9 @@ def decide(metrics: Sequence[MetricResult], share_fault: str, progress: Progress
     weakest = min(metrics, key=lambda metric: metric.log_evidence_safe - metric.log_limit_safe)
     if all(metric.verdict is Verdict.PASS for metric in metrics):
         return Decision(Verdict.PASS, weakest.sentence, weakest.name)
-    return Decision(Verdict.INCONCLUSIVE, f"Not decided yet. {weakest.sentence}", "")
+    is_past = progress.elapsed_s >= config.duration.total_seconds()
+    state = f"Not decided by the deadline of {format_duration(config.duration)}" if is_past else "Not decided yet"
+    return Decision(Verdict.INCONCLUSIVE, f"{state}: {weakest.sentence}", "")
 
 
 def _missing(progress: Progress, config: CanaryConfig) -> str:

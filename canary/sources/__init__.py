@@ -1,0 +1,1 @@
+"""Where looks come from: one file for each kind of source."""
