@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from gennaker.errors import PipelineErrors, Problem, unknown
 from gennaker.explain import validate
-from gennaker.read.tree import Items, Table
 from gennaker.templates import Change, Template, TemplateUse
+from gennaker.tree import Items, Table
 
 _USE_KEYS: Final = ("template", "variables", "changes")
 

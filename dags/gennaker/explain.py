@@ -9,8 +9,8 @@ from pydantic_core import ErrorDetails
 from gennaker.errors import PipelineErrors, Place, Problem, shown, unknown
 from gennaker.fields import file_keys
 from gennaker.model import TRIGGER_TYPES
-from gennaker.read.tree import Table, place_of
 from gennaker.stages import STAGE_TYPES
+from gennaker.tree import Table, place_of
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -25,14 +25,17 @@ class Names:
     stages: frozenset[str]
 
 
-def texts_of(stage: Stage) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The settings of a stage that are rendered when it runs, with their paths."""
+def texts_of(stage: Stage) -> list[tuple[tuple[str, ...], str]]:
+    """The settings of a stage that hold expressions and are rendered when it runs, with their paths."""
+    return [(path, text) for path, text in _rendered(stage) if "{{" in text or "{%" in text]
+
+
+def _rendered(stage: Stage) -> Iterator[tuple[tuple[str, ...], str]]:
     match stage:
         case BakeImage():
             yield from ((("settings", key), value) for key, value in stage.settings.items())
         case IntegrationTests():
-            if stage.command:
-                yield ("command",), stage.command
+            yield ("command",), stage.command or ""
             if stage.http:
                 yield ("http", "path"), stage.http.path
                 yield ("http", "contains"), stage.http.contains
@@ -40,41 +43,53 @@ def texts_of(stage: Stage) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("instructions",), stage.instructions
 
 
-@lru_cache(maxsize=4096)
 def wrong_with_condition(condition: str, names: Names) -> str:
     """Why `condition` cannot be evaluated; empty when it can."""
-    return _wrong("{{ (" + condition + "\n) }}", names)
+    if "{{" in condition or "}}" in condition:
+        return "expected the expression alone, without {{ }}"
+    return wrong_with_text("{{ (" + condition + "\n) }}", names)
+
+
+def wrong_with_text(text: str, names: Names) -> str:
+    """Why a text with `{{ expressions }}` cannot be rendered; empty when it can."""
+    wrong, reads = _parsed(text)
+    return wrong or next((wrong for root, key in reads if (wrong := _unheld(root, key, names))), "")
+
+
+def _unheld(root: str, key: str, names: Names) -> str:
+    """Why `params.x` or `params['x']` is not there."""
+    match root:
+        case "params":
+            kind, held = "parameter", names.params
+        case "artifacts":
+            kind, held = "artifact", names.artifacts
+        case "stages":
+            kind, held = "earlier stage", names.stages
+        case _:
+            return ""
+    return "" if key in held else unknown(kind, key, held)
 
 
 @lru_cache(maxsize=4096)
-def wrong_with_text(text: str, names: Names) -> str:
-    """Why a text with `{{ expressions }}` cannot be rendered; empty when it can."""
-    return _wrong(text, names) if "{{" in text or "{%" in text else ""
-
-
-def _wrong(text: str, names: Names) -> str:
+def _parsed(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """What is wrong with a text by itself, and each key that it reads of a name."""
     try:
         tree = _sandbox().parse(text)
+        _sandbox().compile(tree)
     except TemplateSyntaxError as error:
-        return f"is not a Jinja expression: {error.message}"
+        return f"is not a Jinja expression: {error.message}", ()
+    except (RecursionError, SyntaxError):
+        return "is nested too deep", ()
     for name in sorted(find_undeclared_variables(tree)):
         if name not in ALLOWED:
-            return unknown("name", name, ALLOWED)
-    return next(
-        (wrong for node in tree.find_all((nodes.Getattr, nodes.Getitem)) if (wrong := _unheld(node, names))), ""
-    )
+            return unknown("name", name, ALLOWED), ()
+    reads = ((read, read.node) for read in tree.find_all((nodes.Getattr, nodes.Getitem)))
+    return "", tuple((of.name, key) for read, of in reads if isinstance(of, nodes.Name) and (key := _key(read)))
 
 
-def _unheld(node: nodes.Getattr | nodes.Getitem, names: Names) -> str:
-    """Why `params.x` or `params['x']` is not there."""
-    if not isinstance(node.node, nodes.Name):
-        return ""
-    key: Any = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
-    held = {"params": names.params, "artifacts": names.artifacts, "stages": names.stages}.get(node.node.name)
-    if held is None or not isinstance(key, str) or key in held:
-        return ""
-    kind = {"params": "parameter", "artifacts": "artifact", "stages": "earlier stage"}[node.node.name]
-    return unknown(kind, key, held)
+def _key(read: nodes.Getattr | nodes.Getitem) -> str:
+    key: Any = read.attr if isinstance(read, nodes.Getattr) else getattr(read.arg, "value", None)
+    return key if isinstance(key, str) else ""
 
 
 @lru_cache(maxsize=1)

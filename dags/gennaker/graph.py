@@ -30,9 +30,12 @@ def order(needs: Mapping[str, Sequence[str]]) -> list[str]:
     return ordered
 
 
-def cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
-    """The names of one cycle, its first name again at the end; empty when there is none."""
-    left = needs.keys() - set(order(needs))
+def cycle(needs: Mapping[str, Sequence[str]], ordered: Sequence[str]) -> list[str]:
+    """The names of one cycle, its first name again at the end; empty when there is none.
+
+    `ordered` is what `order` gives.
+    """
+    left = needs.keys() - set(ordered)
     if not left:
         return []
     path: list[str] = []
@@ -44,10 +47,10 @@ def cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
     return [*path[start:], name]
 
 
-def ancestors(needs: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
-    """All stages before each stage of a graph without cycles."""
+def ancestors(needs: Mapping[str, Sequence[str]], ordered: Sequence[str]) -> dict[str, frozenset[str]]:
+    """All stages before each stage of a graph without cycles; `ordered` is its order."""
     found: dict[str, frozenset[str]] = {}
-    for name in order(needs):
+    for name in ordered:
         direct = needs[name]
         found[name] = frozenset(direct).union(*(found[needed] for needed in direct))
     return found

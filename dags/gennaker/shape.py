@@ -5,14 +5,14 @@
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from gennaker.errors import Place, Problem, shown, unknown
 from gennaker.fields import Frozen, file_keys
 from gennaker.model import TRIGGER_TYPES, Pipeline
-from gennaker.read.tree import Items, Table
 from gennaker.stages import STAGE_TYPES, BakeImage
+from gennaker.tree import Items, Table
 
 FINISH: Final = "finish-and-archive"
 
@@ -126,6 +126,12 @@ def _fill(table: Table, key: str, value: Any) -> None:
         table.put(key, value, table.keys_at["type"], table.keys_at["type"])
 
 
+@lru_cache(maxsize=1024)
+def _is_slip(key: str) -> bool:
+    """Whether a free setting of bake-image is rather a key of the stage, misspelt."""
+    return bool(get_close_matches(key, BakeImage.model_fields, n=1, cutoff=0.8))
+
+
 def _gather_settings(stage: Table, problems: list[Problem]) -> None:
     """Moves the free settings of bake-image below `settings`; a near miss of a key is a mistake."""
     known = BakeImage.model_fields.keys()
@@ -136,7 +142,7 @@ def _gather_settings(stage: Table, problems: list[Problem]) -> None:
     settings = given.twin() if given is not None else Table(stage.file, stage.spot)
     for key in free:
         place = stage.key_place(key)
-        if get_close_matches(key, known, n=1, cutoff=0.8):
+        if _is_slip(key):
             problems.append(Problem(place, f"bake-image: {unknown('key', key, known)}"))
         else:
             settings.put(key, stage[key], place, stage.value_place(key))

@@ -12,7 +12,7 @@ from gennaker.explain import validate
 from gennaker.fields import Count, Frozen, Name, Word, unfit
 from gennaker.model import Pipeline
 from gennaker.parameters import Parameter, Scalar
-from gennaker.read.tree import Items, Table
+from gennaker.tree import Items, Table
 
 #: `${name}`, or `$${name}` for a `${name}` that is meant literally.
 _VARIABLE: Final = re.compile(r"(\$?)\$\{([^{}]*)\}")

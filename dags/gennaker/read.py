@@ -1,4 +1,4 @@
-"""The folder of pipelines and of what they lean on, read piece by piece when asked."""
+"""The folder of pipelines and of what they lean on: YAML files -> resolved pipelines, or clear errors."""
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
@@ -11,8 +11,8 @@ from gennaker.errors import PipelineErrors, Place, Problem, unknown
 from gennaker.expand import expand
 from gennaker.explain import validate
 from gennaker.model import Environment, Pipeline, Policies
-from gennaker.read.parse import parse_file
-from gennaker.read.profiles import Profiles
+from gennaker.parse import parse_file
+from gennaker.profiles import Profiles
 from gennaker.shape import shape
 from gennaker.templates import PipelineFile, Template, read_template
 

@@ -9,7 +9,7 @@ from canary.config import CanaryConfig
 from canary.errors import CanaryError
 from gennaker.errors import PipelineErrors, Problem, unknown
 from gennaker.explain import explain
-from gennaker.read.tree import Table
+from gennaker.tree import Table
 
 
 class Profiles:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from gennaker.errors import PipelineErrors, Place, Problem, shown
-from gennaker.read.tree import Items, Spot, Table
+from gennaker.tree import Items, Spot, Table
 
 #: A pipeline of 12 stages has 2 kB; a file above this is not one that a person wrote.
 MAX_BYTES: Final = 1_000_000
@@ -92,37 +92,46 @@ class _Builder:
         return tree
 
     def _value(self, event: Any, depth: int) -> Any:
-        before = self._values
         self._values += 1
         kind = type(event)
         if kind is yaml.ScalarEvent:
             value = self._scalar(event)
-        elif kind is yaml.AliasEvent:
+            if event.anchor is not None:
+                self._anchors[event.anchor] = value, 1
+            return value
+        if kind is yaml.AliasEvent:
             return self._alias(event)
-        elif depth >= MAX_DEPTH:
+        return self._container(event, depth)
+
+    def _container(self, event: Any, depth: int) -> Any:
+        if depth >= MAX_DEPTH:
             raise self._error(event, f"is nested too deep: expected at most {MAX_DEPTH} levels")
-        else:
-            self._refuse_tag(event)
-            value = (self._table if kind is yaml.MappingStartEvent else self._items)(event, depth + 1)
+        self._refuse_tag(event)
+        before = self._values - 1
+        fill = self._table if type(event) is yaml.MappingStartEvent else self._items
+        value = fill(event, depth + 1)
         if event.anchor is not None:
-            self._anchors[event.anchor] = (value, self._values - before)
+            self._anchors[event.anchor] = value, self._values - before
         return value
 
     def _table(self, event: Any, depth: int) -> Table:
         table = Table(self._file, _spot(event))
+        keys_at, values_at = table.keys_at, table.values_at
         while type(key_event := self._next()) is not yaml.MappingEndEvent:
             key = self._key(key_event)
             if key in table:
                 first = table.key_place(key)
                 raise self._error(key_event, f"the key '{key}' is written twice, first in line {first.line}")
             value_event = self._next()
-            table.put(key, self._value(value_event, depth), _spot(key_event), _spot(value_event))
+            table[key] = self._value(value_event, depth)
+            keys_at[key], values_at[key] = _spot(key_event), _spot(value_event)
         return table
 
     def _items(self, event: Any, depth: int) -> Items:
         items = Items(self._file, _spot(event))
         while type(item := self._next()) is not yaml.SequenceEndEvent:
-            items.add(self._value(item, depth), _spot(item))
+            items.append(self._value(item, depth))
+            items.items_at.append(_spot(item))
         return items
 
     def _key(self, event: Any) -> str:
@@ -142,7 +151,7 @@ class _Builder:
             return text
         if text in _WORDS:
             return _WORDS[text]
-        if _NUMBER.fullmatch(text):
+        if text[0] in "+-.0123456789" and _NUMBER.fullmatch(text):
             return int(text) if text.lstrip("-+").isdecimal() else float(text)
         return text
 
