@@ -2,7 +2,8 @@
 
 import json
 
-from canary import CanaryConfig, render_report
+from canary import CanaryConfig
+from canary.report import render_report
 from operators.atomic_file import write_atomically
 from operators.home import home
 from operators.memory import Memory

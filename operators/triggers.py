@@ -15,7 +15,7 @@ class LeaseTrigger(BaseTrigger):
     """Fires when nobody holds the lease of `cluster`."""
 
     def __init__(self, cluster: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         self.cluster = cluster
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -36,7 +36,7 @@ class HealthTrigger(BaseTrigger):
     """Fires when all groups are healthy, or at `deadline` with what is missing."""
 
     def __init__(self, cloud: str, groups: Sequence[str], deadline: datetime) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         self.cloud = cloud
         self.groups = tuple(groups)
         self.deadline = deadline

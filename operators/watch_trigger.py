@@ -16,7 +16,7 @@ class WatchTrigger(BaseTrigger):
     """
 
     def __init__(self, watch: Mapping[str, Any]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         self.watch = dict(watch)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, TriggerRule
+from airflow.sdk import DAG, BaseOperator, Param, ParamsDict, TaskGroup, TriggerRule
 
 from gennaker import stages as s
 from gennaker.model import Pipeline
@@ -74,7 +74,8 @@ class _Compiler:
     def _tie_last(self, ends: _Ends) -> None:
         (finish,) = ends.entries
         finish.trigger_rule = TriggerRule.ALL_DONE
-        finish.set_upstream([task for ends in self.ends.values() for task in ends.exits if task is not finish])
+        last = [task for ends in self.ends.values() for task in ends.exits if not task.downstream_task_ids]
+        finish.set_upstream([task for task in last if task is not finish])
 
     def common(self, stage: s.StageBase) -> dict[str, Any]:
         """What every task of a stage is told."""
@@ -88,6 +89,7 @@ class _Compiler:
             ),
             "retries": max(RETRIES, stage.retries),
             "execution_timeout": stage.timeout,
+            "owner": ", ".join(self.pipeline.owners),
         }
 
     def environment(self, name: str) -> dict[str, Any]:
@@ -128,15 +130,15 @@ def compile_pipeline(pipeline: Pipeline) -> DAG:
         schedule=schedule_of(pipeline),
         catchup=False,
         max_active_runs=pipeline.max_parallel,
-        params=_params(pipeline),
         tags=sorted({TAG, *pipeline.owners}),
-        default_args={"owner": ", ".join(pipeline.owners)},
         is_paused_upon_creation=False,
     )
     compiler = _Compiler(pipeline)
     with dag:
         for stage in pipeline.stages:
             compiler.add(stage)
+    # Set last: Airflow copies a DAG's parameters into each task made after them, three times over.
+    dag.params = ParamsDict(_params(pipeline))
     return dag
 
 
@@ -208,7 +210,7 @@ def _automated_canary(c: _Compiler, stage: s.AutomatedCanary) -> _Ends:
         judge = JudgeCanary(
             task_id="judge",
             start_task=start.task_id,
-            config=stage.config.model_dump(mode="json"),
+            config=stage.canary.model_dump(mode="json"),
             on_inconclusive=OnInconclusive(stage.on_inconclusive),
             **told,
         )
@@ -261,7 +263,7 @@ def _region(c: _Compiler, stage: s.ProgressiveRollout, region: str) -> _Ends:
             group=group,
             ramp=stage.ramp,
             step_duration=stage.step_duration,
-            config=stage.config.model_dump(mode="json"),
+            config=stage.canary.model_dump(mode="json"),
             on_inconclusive=OnInconclusive(stage.on_inconclusive),
             on_region_failure=stage.on_region_failure,
             **told,

@@ -15,7 +15,7 @@ app = typer.Typer(
 )
 
 #: Modules of commands, in the order of the help; each has a function of its own name.
-COMMANDS = ("up", "down")
+COMMANDS = ("demo", "release", "status", "up", "down")
 
 for name in COMMANDS:
     app.command(name)(getattr(import_module(f"gennaker.cli.{name}"), name))

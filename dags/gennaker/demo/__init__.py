@@ -1,0 +1,1 @@
+"""The demo: four releases of a small service, two of them rolled back by evidence."""
