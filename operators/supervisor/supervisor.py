@@ -20,7 +20,7 @@ from operators.atomic_file import write_atomically
 from operators.errors import SupervisorError
 from operators.file_lock import locked
 from operators.supervisor import launch
-from operators.supervisor.leftovers import MARKER, belongs_to, end_leftovers
+from operators.supervisor.leftovers import belongs_to, end_leftovers
 from operators.supervisor.program import Program, ProgramState, State, configuration
 from operators.supervisor.transport import UnixTransport
 
@@ -32,6 +32,9 @@ _LONGEST_SOCKET: Final = 90
 
 #: supervisord starts in half a second on an idle core; a busy machine gets a lot more.
 _PATIENCE: Final = timedelta(seconds=60)
+
+#: How long children of a program that has ended may take to end too.
+_FAREWELL: Final = timedelta(seconds=10)
 
 #: `supervisor.xmlrpc.Faults.SHUTDOWN_STATE` and `NOT_RUNNING`; importing them costs 60 ms.
 _SHUTTING_DOWN: Final = 6
@@ -104,10 +107,11 @@ class Supervisor:
         if not self.root.exists():
             return
         with self._lock():
-            if self._is_answering():
+            is_answering = self._is_answering()
+            if is_answering:
                 self._call("shutdown")
             self._wait("supervisord to end", self._has_ended)
-            end_leftovers(self.root)
+            end_leftovers(self.root, (), _FAREWELL, were_told=is_answering)
             self._forget_socket()
 
     def _start(self) -> None:
@@ -115,15 +119,15 @@ class Supervisor:
         if self._is_answering():
             return
         self._wait("the last supervisord to end", self._has_ended)
-        end_leftovers(self.root)
+        end_leftovers(self.root, (), _FAREWELL, were_told=False)
         self._remember_socket()
         self._configure()
         environment = {k: os.environ[k] for k in _INHERITED if k in os.environ} | {
-            MARKER: str(self.root),
+            launch.SUPERVISOR_MARK: str(self.root),
             "GENNAKER_LAUNCH_COMMAND": shlex.join([sys.executable, "-I", "-S", launch.__file__]),
             "GENNAKER_LAUNCH_SOCKET": str(self._socket()),
         }
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", "supervisord.conf"]
+        command = [sys.executable, "-m", "operators.supervisor.daemon"]
         done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SupervisorError(f"supervisord did not start in {self.root}", why=(done.stderr or done.stdout).strip())
@@ -152,6 +156,8 @@ class Supervisor:
                 if fault.faultCode != _NOT_RUNNING:
                     raise
         self._wait(f"{', '.join(names)} to stop", lambda: all(self.states()[name].state.is_over for name in names))
+        if names:
+            end_leftovers(self.root, names, _FAREWELL, were_told=True)
 
     def _is_answering(self) -> bool:
         try:

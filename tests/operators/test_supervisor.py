@@ -18,6 +18,7 @@ import pytest
 from operators.errors import SupervisorError
 from operators.supervisor import Program, State, Supervisor
 
+SERVER = 'import socket, sys, time; s = socket.create_server(("127.0.0.1", int(sys.argv[1]))); time.sleep(600)'
 FOREVER = (sys.executable, "-c", "import time; time.sleep(600)")
 
 
@@ -128,11 +129,9 @@ def test_a_name_that_supervisord_would_misread_is_refused() -> None:
 
 
 def test_killing_supervisord_ends_its_programs_and_ensure_running_brings_them_back(supervisor: Supervisor) -> None:
-    server = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     supervisor.put(
-        Program("server", (sys.executable, "-c", server, str(port))),
+        Program("server", (sys.executable, "-c", SERVER, str(port))),
         Program("sleeper", FOREVER),
     )
     becomes_running(supervisor, "server", "sleeper")
@@ -144,6 +143,11 @@ def test_killing_supervisord_ends_its_programs_and_ensure_running_brings_them_ba
 
     becomes_running(supervisor, "server", "sleeper")
     eventually(lambda: accepts(port))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def accepts(port: int) -> bool:
@@ -160,6 +164,25 @@ def test_grandchildren_of_a_killed_supervisord_do_not_linger(supervisor: Supervi
     os.kill(supervisord_pid(supervisor), signal.SIGKILL)
     supervisor.ensure_running()
     assert is_gone(grandchild)
+
+
+def test_children_of_a_killed_program_do_not_hold_its_port(supervisor: Supervisor) -> None:
+    port = free_port()
+    supervisor.put(Program("server", ("/bin/sh", "-c", f"{sys.executable} -c '{SERVER}' {port}; true")))
+    eventually(lambda: accepts(port))
+    shell = pid_of(supervisor, "server")
+    (server,) = psutil.Process(shell).children()
+    os.kill(shell, signal.SIGKILL)
+    eventually(lambda: is_gone(server.pid))
+    eventually(lambda: accepts(port))
+
+
+def test_a_removed_program_leaves_no_children(supervisor: Supervisor) -> None:
+    port = free_port()
+    supervisor.put(Program("server", ("/bin/sh", "-c", f"{sys.executable} -c '{SERVER}' {port}; true")))
+    eventually(lambda: accepts(port))
+    supervisor.remove("server")
+    assert not accepts(port)
 
 
 def test_stop_leaves_no_process_and_may_be_repeated(supervisor: Supervisor) -> None:

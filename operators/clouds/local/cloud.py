@@ -3,16 +3,18 @@
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 
-from canary import Side
+from canary.errors import CanaryError
+from canary.looks import Side
+from canary.sources.envoy import EnvoyAdmin
 from operators import images
 from operators.clouds.cloud import BakeRequest, Cluster, GroupSpec, Health, Image, ServerGroup
 from operators.clouds.local import instances
 from operators.clouds.local.loopback import LOOPBACK
 from operators.clouds.local.plant import Plant
+from operators.clouds.local.router import NO_ANSWER
 from operators.clouds.local.state import GroupRecord
 from operators.errors import CloudError, GroupNotReady, StaleFence
 from operators.file_lock import locked
@@ -89,7 +91,7 @@ class LocalCloud:
         wrong = instances.failed_checks(group)
         try:
             seen = self._plant.router(group.spec.cluster.region).healthy_ports(group.name)
-        except (OSError, HTTPException, ValueError) as error:
+        except NO_ANSWER as error:
             seen = frozenset()
             wrong |= {port: f"is unknown to the router, which does not answer ({error})" for port in group.ports}
         wrong = {port: "is not healthy to the router yet" for port in group.ports if port not in seen} | wrong
@@ -142,12 +144,20 @@ class LocalCloud:
             )
 
     def observe(self, cluster: Cluster) -> Mapping[str, Side]:
-        """Cumulative traffic counters by group name since the group began, as the router saw them."""
-        from canary.sources.envoy import EnvoyAdmin
+        """Cumulative traffic counters by group name since the group began, as the router saw them.
 
+        Raises CloudError when the router does not answer.
+        """
         self._plant.ensure_running()
-        names = [group.name for group in self._state.read().of_cluster(cluster)]
-        return EnvoyAdmin(self._plant.router(cluster.region).admin_url).scrape(names) if names else {}
+        names = {group.name for group in self._state.read().of_cluster(cluster)}
+        if not names:
+            return {}
+        router = self._plant.router(cluster.region)
+        try:
+            known = sorted(names & router.groups())
+            return dict.fromkeys(names, Side(0, 0)) | (EnvoyAdmin(router.admin_url).scrape(known) if known else {})
+        except (CanaryError, *NO_ANSWER) as error:
+            raise CloudError(f"the traffic of {cluster} was not seen", why=str(error)) from error
 
     def address(self, cluster: Cluster, group: str = "") -> str:
         """Base URL of the cluster's router, or of one group's first instance."""

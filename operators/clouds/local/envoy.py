@@ -144,7 +144,7 @@ def _health_check(path: str) -> Json:
     return {
         "timeout": "2s",
         "interval": "1s",
-        "no_traffic_interval": "1s",
+        "no_traffic_interval": "0.25s",
         "no_traffic_healthy_interval": "1s",
         "unhealthy_interval": "0.25s",
         "healthy_threshold": 1,

@@ -24,6 +24,9 @@ _PATIENCE: Final = timedelta(seconds=30)
 #: Envoy took every file of the measurement within 30 ms, half of them within 3 ms.
 _GLANCE: Final = timedelta(milliseconds=3)
 
+#: What asking an Envoy raises that does not run, or is just starting or ending.
+NO_ANSWER: Final = (OSError, HTTPException, ValueError)
+
 
 class Router:
     """A region's router.
@@ -95,6 +98,13 @@ class Router:
             lambda: self._routes_version(frontend.name) == routes["version_info"] and self._is_listening(frontend.name),
         )
 
+    def groups(self) -> frozenset[str]:
+        """The groups that Envoy knows.
+
+        Raises one of NO_ANSWER when Envoy does not answer.
+        """
+        return frozenset(self._hosts())
+
     def wait_until_forgotten(self, group: str) -> None:
         """Returns when Envoy does not know the group any more."""
         self._wait(f"to forget {group}", lambda: group not in self._hosts())
@@ -106,7 +116,7 @@ class Router:
     def healthy_ports(self, group: str) -> frozenset[int]:
         """Ports of the group's instances that Envoy would send requests to; empty when it does not know the group.
 
-        Raises OSError or HTTPException when Envoy does not answer.
+        Raises one of NO_ANSWER when Envoy does not answer.
         """
         return frozenset(
             host["address"]["socket_address"]["port_value"]
@@ -152,7 +162,7 @@ class Router:
             try:
                 if is_so():
                     return
-            except (OSError, HTTPException, ValueError) as error:
+            except NO_ANSWER as error:
                 why = error
             time.sleep(_GLANCE.total_seconds())
         raise CloudError(f"the router of {self._region} failed {what} in {patience}", why=str(why))
