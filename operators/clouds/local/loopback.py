@@ -3,6 +3,7 @@
 import random
 import socket
 from collections.abc import Collection
+from itertools import chain, islice
 from typing import Final
 
 from operators.errors import CloudError
@@ -19,15 +20,12 @@ def free_ports(count: int, taken: Collection[int]) -> tuple[int, ...]:
 
     Raises CloudError when there are too few.
     """
-    found: list[int] = []
-    for port in random.sample(_PORTS, len(_PORTS)):
-        if len(found) == count:
-            break
-        if port not in taken and _is_free(port):
-            found.append(port)
+    start = random.randrange(len(_PORTS))  # two clouds that look at once shall not find the same
+    candidates = chain(_PORTS[start:], _PORTS[:start])
+    found = tuple(islice((port for port in candidates if port not in taken and _is_free(port)), count))
     if len(found) < count:
         raise CloudError(f"{count} free ports were not found", why=f"{len(found)} are free in {_PORTS}")
-    return tuple(found)
+    return found
 
 
 def _is_free(port: int) -> bool:

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
 
 from operators.clouds.cloud import Cluster, GroupSpec
 from operators.clouds.local import LocalCloud
-
+from operators.clouds.local.plant import Plant
+from operators.supervisor import Supervisor
 
 PRODUCTION = Cluster("playback", "production", "us-east-1")
 
@@ -50,6 +52,16 @@ class Town:
 
     def route(self, weights: Mapping[str, int], fence: int = 1) -> None:
         self.cloud.route(self.cluster, weights, fence)
+
+    def instance_pid(self, instance: str) -> int:
+        """The process of an instance, `GROUP.N`."""
+        pid = Supervisor(self.root / "supervisor").states()[instance].pid
+        assert pid
+        return pid
+
+    def is_idle(self, group: str) -> bool:
+        """Whether the router has no request of the group in flight."""
+        return Plant(self.root).router(self.cluster.region).wait_until_drained(group, timedelta(milliseconds=10))
 
     def eventually(self, is_so: Callable[[], object], patience_s: float = 60) -> None:
         deadline = time.monotonic() + patience_s
