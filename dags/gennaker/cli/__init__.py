@@ -14,11 +14,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-#: Modules of commands, in the order of the help; each has a function of its own name.
-COMMANDS = ("demo", "release", "status", "up", "down")
+#: Modules of commands, in the order of the help. Each has a function of its own name, or an `app` of
+#: several; what is slow to import, it imports when it runs.
+COMMANDS = ("demo", "up", "down", "doctor", "release", "status", "check", "render", "plan", "schema", "audit")
 
-for name in COMMANDS:
-    app.command(name)(getattr(import_module(f"gennaker.cli.{name}"), name))
+
+def _mount(name: str) -> None:
+    module = import_module(f"gennaker.cli.{name}")
+    if hasattr(module, "app"):
+        app.add_typer(module.app, name=name)
+    else:
+        app.command(name)(getattr(module, name))
+
+
+for command in COMMANDS:
+    _mount(command)
 
 
 def main() -> None:
