@@ -70,6 +70,7 @@ class Supervisor:
             for program in programs:
                 if program.restarts and states[program.name].state.is_over:
                     self._call("startProcess", program.name, False)
+            self._wait("programs to begin", self._have_begun)
 
     def remove(self, *names: str) -> None:
         """Stops and forgets programs; an unknown one is passed over."""
@@ -132,6 +133,7 @@ class Supervisor:
         if done.returncode:
             raise SupervisorError(f"supervisord did not start in {self.root}", why=(done.stderr or done.stdout).strip())
         self._wait("supervisord to answer", self._is_answering)
+        self._wait("programs to begin", self._have_begun)
 
     def _configure(self) -> None:
         (self.root / "logs").mkdir(exist_ok=True)
@@ -158,6 +160,14 @@ class Supervisor:
         self._wait(f"{', '.join(names)} to stop", lambda: all(self.states()[name].state.is_over for name in names))
         if names:
             end_leftovers(self.root, names, _FAREWELL, were_told=True)
+
+    def _have_begun(self) -> bool:
+        """Whether each program was tried, and each process leads a group of its own.
+
+        Before that, supervisord's signal to the group finds nobody, and it would wait in vain for an end.
+        """
+        states = self.states().values()
+        return all(each.state is not State.STOPPED and _leads_group(each.pid) for each in states)
 
     def _is_answering(self) -> bool:
         try:
@@ -213,3 +223,10 @@ class Supervisor:
         if (self.root / "socket-folder").exists():
             shutil.rmtree(self._socket().parent, ignore_errors=True)
             (self.root / "socket-folder").unlink()
+
+
+def _leads_group(pid: int | None) -> bool:
+    try:
+        return pid is None or os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return True

@@ -14,6 +14,7 @@ from operators.clouds.cloud import BakeRequest, Cluster, GroupSpec, Health, Imag
 from operators.clouds.local import instances
 from operators.clouds.local.loopback import LOOPBACK
 from operators.clouds.local.plant import Plant
+from operators.clouds.local.rootfs import RootFolders
 from operators.clouds.local.router import NO_ANSWER
 from operators.clouds.local.state import GroupRecord
 from operators.errors import CloudError, GroupNotReady, StaleFence
@@ -42,6 +43,7 @@ class LocalCloud:
         self._store = (store or home() / "images").resolve()
         self._plant = Plant(self._root)
         self._state = self._plant.state
+        self._images = RootFolders(self._root / "images", self._store)
 
     def ensure_running(self) -> None:
         """Has all routers and instances run, on the same ports and weights; done already, it costs 2 ms."""
@@ -70,9 +72,8 @@ class LocalCloud:
     def _add(self, spec: GroupSpec, key: str) -> GroupRecord:
         if spec.capacity < 1:
             raise CloudError(f"a server group of {spec.cluster} needs an instance", why=f"capacity is {spec.capacity}")
-        rootfs = self._root / "images" / spec.image.removeprefix("sha256:") / "rootfs"
-        start = instances.start_command(spec, rootfs, images.unpack(self._store, spec.image, rootfs))
-        with self._state.change() as state:
+        with self._images.unpacked(spec.image) as (rootfs, image), self._state.change() as state:
+            start = instances.start_command(spec, rootfs, image)
             return state.by_key(key) or state.add(spec, key, start, datetime.now(UTC))
 
     def groups(self, cluster: Cluster) -> tuple[ServerGroup, ...]:
@@ -184,6 +185,7 @@ class LocalCloud:
             self._refuse_if_weighted(known)
             self._retire(group)
         self._plant.remove(known)
+        self._images.tidy(lambda: {group.spec.image for group in self._state.read().groups.values()})
 
     def _retire(self, name: str) -> None:
         """From now on `route` gives the group nothing."""

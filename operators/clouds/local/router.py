@@ -23,6 +23,7 @@ _PATIENCE: Final = timedelta(seconds=30)
 
 #: Envoy took every file of the measurement within 30 ms, half of them within 3 ms.
 _GLANCE: Final = timedelta(milliseconds=3)
+_LONGEST_PAUSE: Final = timedelta(milliseconds=50)
 
 #: What asking an Envoy raises that does not run, or is just starting or ending.
 NO_ANSWER: Final = (OSError, HTTPException, ValueError)
@@ -157,6 +158,7 @@ class Router:
 
     def _wait(self, what: str, is_so: Callable[[], bool], patience: timedelta = _PATIENCE) -> None:
         deadline = time.monotonic() + patience.total_seconds()
+        pause_s = _GLANCE.total_seconds()
         why: object = "it did not take the change"
         while time.monotonic() < deadline:
             try:
@@ -164,7 +166,8 @@ class Router:
                     return
             except NO_ANSWER as error:
                 why = error
-            time.sleep(_GLANCE.total_seconds())
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE.total_seconds())
         raise CloudError(f"the router of {self._region} failed {what} in {patience}", why=str(why))
 
 

@@ -91,14 +91,15 @@ class CloudState(BaseModel):
     def by_key(self, key: str) -> GroupRecord | None:
         """The group that was made for an operation, None when there is none.
 
-        Raises CloudError when it was destroyed.
+        Raises CloudError when it is destroyed, or being destroyed.
         """
-        if key in self.destroyed:
+        group = next((group for group in self.groups.values() if group.key == key), None)
+        if key in self.destroyed or (group and group.is_leaving):
+            name = group.name if group else self.destroyed[key]
             raise CloudError(
-                f"operation {key} does not make its server group again",
-                why=f"it made {self.destroyed[key]}, which was destroyed",
+                f"operation {key} does not make its server group again", why=f"it made {name}, which was destroyed"
             )
-        return next((group for group in self.groups.values() if group.key == key), None)
+        return group
 
     def of_cluster(self, cluster: Cluster) -> list[GroupRecord]:
         """The cluster's groups, oldest first."""

@@ -51,6 +51,17 @@ def test_an_instance_runs_the_image_with_its_place_in_its_environment(town: Town
     assert not list(rootfs.rglob("__pycache__"))
 
 
+def test_an_image_stays_unpacked_as_long_as_a_group_runs_from_it(town: Town) -> None:
+    one, other = town.group("one"), town.group("other")
+    rootfs = town.root / "images" / town.image.removeprefix("sha256:") / "rootfs"
+    town.cloud.destroy(one)
+    assert (rootfs / "app" / "server.py").exists()
+    town.becomes_ready(other)
+    town.cloud.destroy(other)
+    assert not rootfs.exists()
+    town.group("again")
+
+
 def test_routing_refuses_what_cannot_be_right(town: Town) -> None:
     group = town.group("one")
     other = town.cloud.create(town.spec(cluster=ELSEWHERE), "elsewhere").name
