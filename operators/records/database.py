@@ -125,7 +125,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _create_tables(engine: Engine) -> None:
     """Creates what is missing; several processes may do so at once."""
-    if inspect(engine).has_table(HEAD.name):
+    if METADATA.tables.keys() <= set(inspect(engine).get_table_names()):
         return
     with engine.connect() as connection:
         connection.execution_options(gennaker_writes=True)

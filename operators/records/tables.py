@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     event,
 )
 
@@ -85,6 +86,32 @@ LOOKS = Table(
     Column("number", Integer, nullable=False),
     Column("payload", Text, nullable=False),
     PrimaryKeyConstraint("judgment", "number"),
+)
+
+#: What MLflow is to be told, in order; not part of the chain. A sent payload is emptied, its row stays.
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("id", _BIG, primary_key=True, autoincrement=True),
+    Column("judgment", Text, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("error", Text, nullable=False),
+    UniqueConstraint("judgment", "part"),
+    Index("outbox_by_state", "state", "id"),
+)
+
+#: The MLflow run of a judgment, and until when (seconds since 1970) one deliverer has it to itself.
+TRACKED = Table(
+    "tracked",
+    METADATA,
+    Column("judgment", Text, primary_key=True),
+    Column("experiment_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("artifact_uri", Text, nullable=False),
+    Column("claim", Text, nullable=False),
+    Column("claimed_until", Double, nullable=False),
 )
 
 

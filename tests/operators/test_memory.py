@@ -1,0 +1,381 @@
+"""Judgments in MLflow: told once, delivered once, on a real server that is killed and comes back."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from operators import tracking
+from operators.memory import Memory
+from operators.records import Records
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+EXPERIMENT = "canary/playback"
+START_S = 150.0  # 5 s on an idle machine
+
+
+class Server:
+    """A real MLflow server on SQLite, on loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1"]
+        command += ["--port", str(self.port), "--workers", "1"]
+        command += ["--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}"]
+        command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + START_S
+        while not self.is_well():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                pytest.fail(f"MLflow did not start:\n{(self.folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.1)
+
+    def is_well(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def post(self, endpoint: str, **body: object) -> Any:
+        return httpx.post(f"{self.url}/api/2.0/mlflow/{endpoint}", json=body, timeout=30).raise_for_status().json()
+
+    def get(self, path: str, **parameters: str) -> httpx.Response:
+        return httpx.get(f"{self.url}/{path}", params=parameters, timeout=30).raise_for_status()
+
+    def runs(self, judgment: str, experiment: str = EXPERIMENT) -> list[Any]:
+        found = self.get("api/2.0/mlflow/experiments/get-by-name", experiment_name=experiment).json()
+        wanted = f'tags.`gennaker.judgment` = "{judgment}"'
+        ids = [found["experiment"]["experiment_id"]]
+        return list(self.post("runs/search", experiment_ids=ids, filter=wanted).get("runs", []))
+
+    def points(self, run: Any, metric: str) -> list[tuple[int, int, object]]:
+        """(step, milliseconds, value) of each point of a metric."""
+        name = run["info"]["run_id"]
+        found = self.get("api/2.0/mlflow/metrics/get-history", run_id=name, metric_key=metric).json()
+        return [(int(p["step"]), int(p["timestamp"]), p["value"]) for p in found.get("metrics", [])]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("mlflow"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'records.db'}"
+
+
+@pytest.fixture
+def records(database: str) -> Iterator[Records]:
+    with closing(Records.open(database)) as records:
+        yield records
+
+
+@pytest.fixture
+def judgment(request: pytest.FixtureRequest) -> str:
+    """An id that no other test uses, with the signs a run id has."""
+    return f"playback/manual__2026-03-01T12:00:00+00:00/{request.node.name}"
+
+
+def begin(memory: Memory, judgment: str, **changes: Any) -> None:
+    told = {
+        "tags": {"service": "playback", "region": "eu-central-1"},
+        "params": {"profile": "standard", "alpha": "0.01"},
+    }
+    memory.begin(judgment, experiment=EXPERIMENT, name="playback 1.2", **{**told, **changes})
+
+
+def look(memory: Memory, judgment: str, step_s: int) -> None:
+    memory.look(judgment, step_s, NOON + timedelta(seconds=step_s), {"errors/evidence": step_s / 10, "requests": 100})
+
+
+def end(memory: Memory, judgment: str, **changes: Any) -> None:
+    told = {"tags": {"decided_by": "errors"}, "report_html": "<h1>Rolled back</h1>", "artifacts": {"looks.json": "[1]"}}
+    memory.end(judgment, verdict="FAIL", **{**told, **changes})
+
+
+def tell_all(memory: Memory, judgment: str, looks: int) -> None:
+    begin(memory, judgment)
+    for step_s in range(looks):
+        look(memory, judgment, step_s)
+    end(memory, judgment)
+
+
+def check_all(server: Server, judgment: str, looks: int) -> None:
+    """All of `tell_all` is in MLflow, once."""
+    [run] = server.runs(judgment)
+    assert run["info"]["status"] == "FINISHED"
+    expected = [(step, 1000 * (int(NOON.timestamp()) + step), step / 10) for step in range(looks)]
+    assert sorted(server.points(run, "errors/evidence")) == expected
+    assert {"key": "alpha", "value": "0.01"} in run["data"]["params"]
+    folder = run["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/").strip("/")
+    report = server.get(f"api/2.0/mlflow-artifacts/artifacts/{folder}/report.html").text
+    assert report == "<h1>Rolled back</h1>"
+
+
+def test_a_judgment_is_one_finished_run_with_evidence_per_look_and_a_report(
+    server: Server, records: Records, judgment: str
+) -> None:
+    memory = Memory(records, server.url, clock=lambda: NOON)
+    tell_all(memory, judgment, looks=3)
+
+    assert memory.deliver() == 1 + 3 + 2 + 1
+    assert memory.deliver() == 0
+
+    check_all(server, judgment, looks=3)
+    [run] = server.runs(judgment)
+    tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+    assert tags["gennaker.verdict"] == "FAIL"
+    assert (tags["service"], tags["region"], tags["decided_by"]) == ("playback", "eu-central-1", "errors")
+    assert int(run["info"]["start_time"]) == int(run["info"]["end_time"]) == NOON.timestamp() * 1000
+    info = run["info"]
+    assert memory.url(judgment) == f"{server.url}/#/experiments/{info['experiment_id']}/runs/{info['run_id']}"
+
+
+def test_looks_arrive_while_the_judgment_goes_on(server: Server, records: Records, judgment: str) -> None:
+    memory = Memory(records, server.url)
+    begin(memory, judgment)
+    look(memory, judgment, 5)
+    memory.deliver()
+    look(memory, judgment, 10)
+    memory.deliver()
+
+    [run] = server.runs(judgment)
+    assert run["info"]["status"] == "RUNNING"
+    assert [step for step, _, _ in server.points(run, "requests")] == [5, 10]
+
+
+def test_what_is_told_again_after_a_restart_counts_once(server: Server, records: Records, judgment: str) -> None:
+    memory = Memory(records, server.url)
+    for _ in range(2):
+        tell_all(memory, judgment, looks=2)
+        memory.deliver()
+
+    check_all(server, judgment, looks=2)
+
+
+def test_a_killed_server_stops_nobody_and_gets_the_rest_once_when_it_is_back(
+    server: Server, records: Records, judgment: str
+) -> None:
+    memory = Memory(records, server.url)
+    tell_all(memory, judgment, looks=4)
+    assert memory.deliver(limit=3) == 3
+
+    server.kill()
+    assert memory.deliver() == 0
+    look(memory, judgment, 99)
+    server.start()
+
+    assert memory.deliver() == 6
+    [run] = server.runs(judgment)
+    assert [step for step, _, _ in server.points(run, "requests")] == [0, 1, 2, 3, 99]
+    assert run["info"]["status"] == "FINISHED"
+
+
+def test_deliverers_at_once_double_nothing(server: Server, database: str, judgment: str) -> None:
+    judgments, start, arrived = [f"{judgment}/{n}" for n in range(4)], threading.Barrier(3), list[int]()
+    with closing(Records.open(database)) as records:
+        for each in judgments:
+            tell_all(Memory(records, server.url), each, looks=3)
+
+    def deliver() -> None:
+        with closing(Records.open(database)) as own:
+            start.wait()
+            arrived.append(Memory(own, server.url).deliver())
+
+    threads = [threading.Thread(target=deliver) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(arrived) == 4 * 7
+    for each in judgments:
+        check_all(server, each, looks=3)
+
+
+class LosesTheFirstAnswer(BaseHTTPRequestHandler):
+    """Hands each request on to the server, and cuts the line instead of answering it the first time."""
+
+    target = ""
+    seen: ClassVar[set[tuple[str, str, bytes]]]
+    timeout = 30
+
+    def do_any(self) -> None:
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
+        answer = httpx.request(self.command, self.target + self.path, content=content, headers=headers, timeout=30)
+        self.close_connection = True
+        request = (self.command, self.path, content)
+        if request not in self.seen:
+            self.seen.add(request)
+            return
+        self.send_response(answer.status_code)
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    do_GET = do_POST = do_PUT = do_any
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_answers_lost_on_the_way_double_nothing(server: Server, records: Records, judgment: str) -> None:
+    handler = type("Handler", (LosesTheFirstAnswer,), {"target": server.url, "seen": set()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        memory = Memory(records, f"http://127.0.0.1:{proxy.server_port}")
+        tell_all(memory, judgment, looks=3)
+        arrived = [memory.deliver(limit=1) for _ in range(25)]
+        proxy.shutdown()
+        thread.join()
+
+    assert sum(arrived) == 7
+    assert 0 in arrived[:7]
+    check_all(server, judgment, looks=3)
+
+
+def records_waiting(records: Records) -> int:
+    with records.database.read() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM outbox WHERE state = 'waiting'")).scalar_one())
+
+
+def test_a_run_that_was_made_twice_is_one_at_the_end(server: Server, records: Records, judgment: str) -> None:
+    """As when MLflow makes a run long after the deliverer gave up waiting for it."""
+    memory = Memory(records, server.url)
+    begin(memory, judgment)
+    memory.deliver()
+    [run] = server.runs(judgment)
+    double = [{"key": "gennaker.judgment", "value": judgment}]
+    server.post("runs/create", experiment_id=run["info"]["experiment_id"], start_time=1, tags=double)
+    end(memory, judgment)
+    memory.deliver()
+
+    [left] = server.runs(judgment)
+    assert left["info"]["run_id"] == run["info"]["run_id"]
+
+
+def test_a_server_that_does_not_answer_takes_bounded_time(
+    records: Records, judgment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        memory = Memory(records, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        for n in range(50):
+            tell_all(memory, f"{judgment}/{n}", looks=1)
+        begun = time.monotonic()
+        assert memory.deliver() == 0
+        took = time.monotonic() - begun
+
+    assert took < 5  # 50 judgments, one time-out
+
+
+@pytest.mark.parametrize("uri", ["", "sqlite:///mlflow.db", "./mlruns"])
+def test_without_a_server_all_stays_in_the_outbox(
+    records: Records, judgment: str, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    memory = Memory(records)
+    tell_all(memory, judgment, looks=2)
+
+    assert memory.deliver() == 0
+    assert memory.url(judgment) is None
+    assert records_waiting(records) == 6
+
+
+def test_what_the_server_refuses_for_good_is_set_aside_and_the_rest_arrives(
+    server: Server, records: Records, judgment: str
+) -> None:
+    memory = Memory(records, server.url)
+    begin(memory, judgment)
+    end(memory, judgment, artifacts={"../escape": "no"})
+
+    assert memory.deliver() == 3
+
+    with records.database.read() as connection:
+        refused = connection.execute(text("SELECT part, error FROM outbox WHERE state = 'refused'")).all()
+    assert [part for part, _ in refused] == ["artifact/../escape"]
+    assert refused[0].error
+    check_all(server, judgment, looks=0)
+
+
+def test_a_judgment_that_cannot_begin_does_not_hold_up_the_others(
+    server: Server, records: Records, judgment: str
+) -> None:
+    memory = Memory(records, server.url)
+    experiment = server.post("experiments/create", name=f"gone {judgment}")["experiment_id"]
+    server.post("experiments/delete", experiment_id=experiment)
+    memory.begin(f"{judgment}/gone", experiment=f"gone {judgment}", name="x", tags={}, params={})
+    tell_all(memory, judgment, looks=1)
+
+    assert memory.deliver() == 5
+    server.post("experiments/restore", experiment_id=experiment)
+    assert memory.deliver() == 1
+
+
+def test_odd_names_and_numbers_arrive(server: Server, records: Records) -> None:
+    judgment = 'it\'s "odd" \\ 100% ü'
+    memory = Memory(records, server.url)
+    begin(memory, judgment, params={"a[0]": "ü" * 9000, **{f"p{n}": "" for n in range(120)}})
+    memory.look(judgment, 1, NOON, {"p99<ms>": float("inf"), "share": float("nan"), "token_rate": 1})
+    memory.look(judgment, 2, NOON, {"p99<ms>": float("-inf")})
+    end(memory, judgment)
+
+    assert memory.deliver() == 6
+    [run] = server.runs(judgment.replace('"', "'"))
+    assert len(run["data"]["params"]) == 121
+    assert {metric["key"] for metric in run["data"]["metrics"]} == {"p99_ms_", "share", "token_rate"}
+    assert memory.deliver() == 0
+
+
+def test_invariant_10_no_secret_reaches_the_outbox_or_mlflow(server: Server, records: Records, judgment: str) -> None:
+    memory = Memory(records, server.url)
+    begin(memory, judgment, params={"db_password": "hunter2"}, tags={"source": "https://bob:hunter2@git/x"})
+    end(memory, judgment, report_html="<p>token=hunter2</p>", artifacts={"log.txt": "Bearer hunter2HUNTER2"})
+    with records.database.read() as connection:
+        assert "hunter2" not in "".join(connection.execute(text("SELECT payload FROM outbox")).scalars())
+    memory.deliver()
+
+    [run] = server.runs(judgment)
+    assert "hunter2" not in str(run)
+
+
+def test_the_page_of_a_run_does_not_show_the_servers_credentials(
+    server: Server, records: Records, judgment: str
+) -> None:
+    memory = Memory(records, server.url.replace("http://", "http://bob:hunter2@"))
+    begin(memory, judgment)
+    memory.deliver()
+
+    page = memory.url(judgment)
+    assert page is not None
+    assert page.startswith(server.url)
