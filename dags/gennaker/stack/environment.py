@@ -60,7 +60,6 @@ def _airflow(settings: StackSettings) -> dict[str, str]:
         "dag_processor.refresh_interval": 5,
         "dag_processor.min_file_process_interval": 10,
         "logging.colored_console_log": False,
-        "usage_data_collection.enabled": False,
     }
     return _variables(said)
 
