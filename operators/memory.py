@@ -15,6 +15,8 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+
 from operators.records import Records
 from operators.records.outbox import Entry, Outbox, Tracked
 from operators.records.record import Json
@@ -48,8 +50,7 @@ class Memory:
     def __init__(
         self, records: Records, tracking_uri: str | None = None, clock: Callable[[], datetime] = utc_now
     ) -> None:
-        uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
-        self._server = uri.rstrip("/") if urlsplit(uri).scheme in ("http", "https") else ""
+        self._server = _server(tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "")
         self._outbox = Outbox(records.database, clock)
         self._clock = clock
 
@@ -192,6 +193,16 @@ class _Delivery:
         for other in self._tracking.runs(run.experiment_id, self._judgment):
             if other.run_id != run.run_id:
                 self._tracking.delete(other.run_id)
+
+
+def _server(uri: str) -> str:
+    """The address of an MLflow server; `""` when the tracking URI is none."""
+    try:
+        if urlsplit(uri).scheme in ("http", "https"):
+            return str(httpx.URL(uri)).rstrip("/")
+    except (ValueError, httpx.InvalidURL):
+        log.warning("mlflow_address_unreadable")
+    return ""
 
 
 def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:

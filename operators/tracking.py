@@ -4,6 +4,7 @@ MLflow's own client takes 1.4 s to import (3.17, two cores); httpx, which Airflo
 already, takes none, and every worker and trigger process would pay the difference.
 """
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -21,6 +22,9 @@ TIMEOUT_S = 5.0
 METRICS_PER_REQUEST, PARAMS_PER_REQUEST = 1000, 100
 #: The tag by which the run of a judgment is found again.
 JUDGMENT_TAG = "gennaker.judgment"
+
+# At INFO httpx tells of each request, at each look: too much for who is on call.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _ARTIFACTS = "mlflow-artifacts:/"
 #: Answers that say this request, as it is, will never be taken.

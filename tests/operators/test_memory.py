@@ -299,7 +299,7 @@ def test_a_server_that_does_not_answer_takes_bounded_time(
     assert took < 5  # 50 judgments, one time-out
 
 
-@pytest.mark.parametrize("uri", ["", "sqlite:///mlflow.db", "./mlruns"])
+@pytest.mark.parametrize("uri", ["", "sqlite:///mlflow.db", "./mlruns", "http://[", "http://h:port"])
 def test_without_a_server_all_stays_in_the_outbox(
     records: Records, judgment: str, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
