@@ -1,9 +1,10 @@
 """What every stage's operators share: who they work for, and whether they still should."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -62,17 +63,24 @@ class Staged:
 
     scope: Scope
 
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """Renders templates with the names of a pipeline's expressions besides Airflow's."""
+        known: Any = {**context, **names(context)}
+        super().render_template_fields(known, jinja_env)  # type: ignore[misc]  # the operator it is mixed into has it
+
     def run_of(self, context: Context) -> Run:
         """The run this task belongs to, as the records know it."""
         return self.scope.run(run_id_of(context), Records.open())
 
     def enter(self, context: Context) -> Run:
-        """Opens the run in the records; skips the task when the run turned back or `when` says no."""
+        """Opens the run in the records; skips the task when the run is over, turned back, or `when` says no."""
         run = self.run_of(context)
         run.open({"definition": self.scope.definition, "run_type": str(context["dag_run"].run_type)})
+        if ended := run.conclusion():
+            raise AirflowSkipException(f"the run was closed as {ended.verdict}: {ended.reason}")
         if reason := run.turned_back():
             raise AirflowSkipException(f"the run turned back: {reason}")
-        if not is_wanted(self.scope.when, _names(context)):
+        if not is_wanted(self.scope.when, names(context)):
             raise AirflowSkipException(f"the condition of {self.scope.stage} does not hold: {self.scope.when}")
         return run
 
@@ -111,23 +119,37 @@ class ClusterOperator(StageOperator):
         return Change.of(run.records, open_cloud(environment.cloud), cluster, subject)
 
     def execute(self, context: Context) -> Any:
-        """Enters the stage, then starts as soon as the lease is free."""
-        environment = Environment.from_json(self.environment)
-        self.enter(context).use_cloud(environment.name, environment.cloud)
+        """Enters the stage, then starts as soon as the calendar is open and the lease is free."""
         return self.begin(context)
 
     def begin(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Takes the lease and starts; waits, deferred, while it is held or the calendar is closed."""
-        if (opens := self.closed_until()) is not None:
-            self.log.info("waiting: changes may be made from %s on", opens.isoformat())
-            self.defer(trigger=DateTimeTrigger(opens), method_name="begin")
+        environment = Environment.from_json(self.environment)
+        self.enter(context).use_cloud(environment.name, environment.cloud)
         change = self.change_of(context)
+        if self.goes_forward(change):
+            self.wait_while_closed()
         try:
             change.begin()
         except LeaseHeld as held:
             self.log.info("waiting: %s", held)
             self.defer(trigger=LeaseTrigger(cluster=str(change.cluster)), method_name="begin")
         return self.start(context, change)
+
+    def goes_forward(self, change: Change) -> bool:
+        """Whether the task gives a new group traffic, and so must keep to the calendar; watching and going back do not."""
+        return True
+
+    def ask_again(self, context: Context) -> None:
+        """Asks right before traffic moves whether it still may: skips the task, or waits and begins anew, if not."""
+        self.enter(context)
+        self.wait_while_closed()
+
+    def wait_while_closed(self) -> None:
+        """Defers until the calendar opens, and begins anew then; does nothing while it is open."""
+        if (opens := self.closed_until()) is not None:
+            self.log.info("waiting: changes may be made from %s on", opens.isoformat())
+            self.defer(trigger=DateTimeTrigger(opens), method_name="begin")
 
     def closed_until(self) -> datetime | None:
         """When the next change may be made, or None when it may be made now.
@@ -150,7 +172,12 @@ def run_id_of(context: Context) -> str:
     return str(context["dag_run"].run_id)
 
 
-def _names(context: Context) -> dict[str, object]:
+def names(context: Context) -> dict[str, object]:
+    """What a pipeline's expressions may speak of.
+
+    `params`; `artifacts`: where each is; `run`: its id and type; `stages`: the state of each
+    stage so far (`success`, `failed`, `skipped`, ... as Airflow says it), asked only when used.
+    """
     run = context["dag_run"]
     params = dict(context["params"])
     artifacts = {k.removeprefix(ARTIFACT): v for k, v in params.items() if k.startswith(ARTIFACT)}
@@ -158,7 +185,40 @@ def _names(context: Context) -> dict[str, object]:
         "params": params,
         "artifacts": artifacts,
         "run": {"id": run.run_id, "type": str(run.run_type)},
+        "stages": _Stages(context),
     }
+
+
+class _Stages(Mapping[str, str]):
+    """The state of every stage of a run: its worst task's."""
+
+    #: From the state that says most about a stage to the one that says least.
+    ORDER: Final = ("failed", "upstream_failed", "running", "deferred", "success", "skipped")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @cached_property
+    def _states(self) -> dict[str, str]:
+        run = self._context["dag_run"]
+        states = self._context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])[run.run_id]
+        found: dict[str, str] = {}
+        for task, state in states.items():
+            stage = task.partition(".")[0]
+            found[stage] = min(found.get(stage, state), state, key=self._rank)
+        return found
+
+    def _rank(self, state: str) -> int:
+        return self.ORDER.index(state) if state in self.ORDER else len(self.ORDER)
+
+    def __getitem__(self, stage: str) -> str:
+        return self._states[stage]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._states)
+
+    def __len__(self) -> int:
+        return len(self._states)
 
 
 def local_path(source: str) -> Path:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from airflow.sdk import DAG, BaseOperator, Param, ParamsDict, TaskGroup, TriggerRule
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, TriggerRule
 
 from gennaker import stages as s
 from gennaker.model import Pipeline
@@ -138,7 +138,7 @@ def compile_pipeline(pipeline: Pipeline) -> DAG:
         for stage in pipeline.stages:
             compiler.add(stage)
     # Set last: Airflow copies a DAG's parameters into each task made after them, three times over.
-    dag.params = ParamsDict(_params(pipeline))
+    dag.params = _params(pipeline)  # type: ignore[assignment]  # Airflow converts it
     return dag
 
 
