@@ -1,11 +1,11 @@
 """Keeps programs running under one root, through supervisord over a unix socket."""
 
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -216,8 +216,9 @@ class Supervisor:
         return folder / "supervisor.sock"
 
     def _remember_socket(self) -> None:
-        if len(os.fsencode(self._socket())) > _LONGEST_SOCKET or not self._socket().parent.is_dir():
-            write_atomically(self.root / "socket-folder", tempfile.mkdtemp(prefix="gennaker-", dir="/tmp"))
+        if len(os.fsencode(self._socket())) > _LONGEST_SOCKET:
+            write_atomically(self.root / "socket-folder", f"/tmp/gennaker-{secrets.token_hex(8)}")
+        self._socket().parent.mkdir(mode=0o700, exist_ok=True)
 
     def _forget_socket(self) -> None:
         if (self.root / "socket-folder").exists():
