@@ -66,6 +66,7 @@ class StartCanary(ClusterOperator):
             change.end_comparison()
             self.run_of(context).turn_back(self.scope.stage, f"{self.scope.stage}: {reason}")
             raise AirflowFailException(reason)
+        self.ask_again(context)
         before, percent = change.before(), self.traffic_percent
         weights = {
             **blend("", 2 * percent, before),
@@ -95,6 +96,10 @@ class JudgeCanary(ClusterOperator):
         self.start_task = start_task
         self.config = config
         self.on_inconclusive = on_inconclusive
+
+    def goes_forward(self, change: Change) -> bool:
+        """A canary that has traffic is watched at any time."""
+        return False
 
     def start(self, context: Context, change: Change) -> None:
         """Begins the watch."""
@@ -140,6 +145,10 @@ class TurnBack(ClusterOperator):
     def __init__(self, *, judge: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.judge = judge
+
+    def goes_forward(self, change: Change) -> bool:
+        """Going back waits for no window."""
+        return False
 
     def start(self, context: Context, change: Change) -> str:
         """Cuts traffic (mostly done by the watch already) and writes why the run turned back."""

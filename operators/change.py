@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final
 
 from operators.clouds.cloud import Cloud, Cluster, GroupSpec
-from operators.errors import ChangeClosed, GroupNotReady, StaleFence
+from operators.errors import ChangeClosed, CloudError, GroupNotReady, StaleFence
 from operators.records import Json, Kind, Records, Subject
 
 #: How long going back waits for the groups that had the traffic before to prove their health.
@@ -106,7 +106,7 @@ class Change:
         self._once(step, {"weights": dict(weights)}, act)
 
     def cut(self, reason: str) -> None:
-        """Gives all traffic back to the groups that had it before, at once.
+        """Gives all traffic back to the groups that had it before, at once; not once it was promoted.
 
         Waits, bounded, for their fresh proof of health; raises GroupNotReady without it.
         """
@@ -115,6 +115,8 @@ class Change:
             return
 
         def act(fence: int) -> dict[str, Json]:
+            if self._is_promoted():
+                return {"weights": {}, "reason": "it came after the promotion"}
             self._prove(before)
             self.cloud.route(self.cluster, before, fence)
             return {"weights": dict(before), "reason": reason}
@@ -154,22 +156,20 @@ class Change:
 
     def end_comparison(self) -> None:
         """Ends a canary: traffic as before, baseline and canary removed, nothing deployed."""
+        if self.state() is ChangeState.UNTOUCHED:
+            return
         self.cut("the comparison is over")
         self._destroy_created()
-        self._once("end", {}, lambda _: {"state": "ended"})
+        self._end()
 
     def settle(self, reason: str) -> ChangeState:
         """Ends the change whatever became of its run: forward if promotion had begun, else back."""
-        state = self.state()
-        if state is not ChangeState.OPEN:
-            return state
-        self._finish_creating()
-        if self._is_intended("promote") or self._is_first_and_routed():
-            self.promote(self.created()[-1], reason)
-        elif self._is_comparison():
-            self.end_comparison()
-        else:
-            self.roll_back(reason)
+        if self.state() is not ChangeState.OPEN:
+            return self.state()
+        if self._is_taken_back():
+            self.revert(reason)
+        elif not self._is_promotable() or not self._is_promoted_now(reason):
+            self._go_back(reason)
         return self.state()
 
     def state(self) -> ChangeState:
@@ -177,18 +177,59 @@ class Change:
         result = self.records.journal.result
         if result(self.key("conclude-revert")):
             return ChangeState.ROLLED_BACK
+        if self._is_taken_back():
+            return ChangeState.OPEN
         if concluded := result(self.key("conclude")):
             return ChangeState(str(concluded["state"]))
-        if result(self.key("end")) or not (result(self.key("begin")) or self._is_intended("begin")):
+        if result(self.key("end")) or not (result(self.key("begin")) or self.is_meant("begin")):
             return ChangeState.UNTOUCHED
         return ChangeState.OPEN
 
+    def is_meant(self, step: str) -> bool:
+        """Whether the operation `step` was begun, whatever became of it."""
+        key = self.key(step)
+        journal = self.records.journal
+        return journal.result(key) is not None or any(o.key == key for o in journal.unfinished(self.subject.run))
+
+    def _is_promotable(self) -> bool:
+        is_begun = self.is_meant("promote") and not self.is_meant("cut")
+        return self._is_promoted() or is_begun or self._is_first_and_routed()
+
+    def _is_promoted_now(self, reason: str) -> bool:
+        """Finishes the promotion; False when the new group is no longer fit for it and the old one is there."""
+        try:
+            self.promote(self.created()[-1], reason)
+        except GroupNotReady:
+            if not self.before():
+                raise
+            return False
+        return True
+
+    def _go_back(self, reason: str) -> None:
+        is_comparison = self.is_meant("create-canary") or self.is_meant("create-baseline")
+        if not is_comparison and not self.is_meant("create"):
+            self._end()
+            return
+        self.cut(reason)
+        self._finish_creating()
+        if is_comparison:
+            self.end_comparison()
+        else:
+            self.roll_back(reason)
+
+    def _end(self) -> None:
+        self._once("end", {}, lambda _: {"state": "ended"})
+
     def _finish_creating(self) -> None:
+        """Learns the names of groups that may have been made; what the cloud will not make is given up."""
         prefix = self.key("create")
         for operation in self.records.journal.unfinished(self.subject.run):
             if operation.key.startswith(prefix):
                 wanted: Any = operation.intent
-                self.create(**wanted)
+                try:
+                    self.create(**wanted)
+                except CloudError as error:
+                    self.records.journal.abandon(operation.key, str(error))
 
     def _conclude(self, state: ChangeState, reason: str, step: str = "conclude") -> None:
         groups = self.created()
@@ -230,20 +271,20 @@ class Change:
 
     def _refuse_if_closed(self) -> None:
         self._refuse_if_cut()
-        if self.records.journal.result(self.key("promote")):
+        if self._is_promoted():
             raise ChangeClosed(f"{self.key('')} was promoted", why="a promoted change takes no further step")
 
     def _refuse_if_cut(self) -> None:
-        if self._is_intended("cut"):
+        if self.is_meant("cut"):
             raise ChangeClosed(f"{self.key('')} was cut", why="traffic was given back; it does not move forward again")
 
-    def _is_intended(self, step: str) -> bool:
-        key = self.key(step)
-        journal = self.records.journal
-        return journal.result(key) is not None or any(o.key == key for o in journal.unfinished(self.subject.run))
+    def _is_promoted(self) -> bool:
+        return self.records.journal.result(self.key("promote")) is not None
 
-    def _is_comparison(self) -> bool:
-        return self._is_intended("create-canary") or self._is_intended("create-baseline")
+    def _is_taken_back(self) -> bool:
+        """Whether traffic went back, or was about to, after the promotion."""
+        was_cut = bool(_weights(self.records.journal.result(self.key("cut")) or {}))
+        return self.is_meant("revert") or (was_cut and self._is_promoted())
 
     def _is_first_and_routed(self) -> bool:
         if self.before() or not self.created():

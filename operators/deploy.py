@@ -53,6 +53,7 @@ class Deploy(ClusterOperator):
             change.roll_back(reason)
             self.run_of(context).turn_back(self.scope.stage, f"{self.scope.stage} in {self.region}: {reason}")
             raise AirflowFailException(reason)
+        self.ask_again(context)
         for step in steps(self.strategy, group, change.before()):
             change.route(step.name, step.weights)
         change.promote(group, f"deployed by {self.strategy.value}")

@@ -22,7 +22,7 @@ from operators.links import CanaryReport
 from operators.memory import Memory
 from operators.records import Kind
 from operators.reports import write_report
-from operators.runs import Run
+from operators.runs import Run, settle_all
 from operators.stage import ClusterOperator, Scope, StageOperator
 from operators.strategies import blend
 from operators.triggers import HealthTrigger
@@ -81,8 +81,9 @@ class StartRegion(ClusterOperator):
 class RampRegion(ClusterOperator):
     """Moves traffic up step by step and watches the new group against the old one at each.
 
-    A step lasts its whole time unless harm is seen; then traffic is cut at once. All steps feed
-    one judgment. The last step, 100 %, has nothing left to compare with and is not watched.
+    A step lasts its whole time, and on while the calendar is closed, unless harm is seen; then
+    traffic is cut at once. All steps feed one judgment. The last step, 100 %, has nothing left to
+    compare with and is not watched.
 
     Args:
         group: name of the new group (a template).
@@ -115,14 +116,21 @@ class RampRegion(ClusterOperator):
         self.on_inconclusive = on_inconclusive
         self.on_region_failure = on_region_failure
 
+    def goes_forward(self, change: Change) -> bool:
+        """A group that has traffic already is watched on at any time."""
+        return not self._steps_taken(change)
+
     def start(self, context: Context, change: Change) -> dict[str, str]:
-        """Takes the first step; a region with no old group has nothing to compare with and is done."""
+        """Takes the first step, or goes on at the last one taken.
+
+        A region with no old group has nothing to compare with and is done.
+        """
         if not change.before() or len(self.ramp) == 1:
             reason = f"nothing to compare with in {self.region}"
             return {"verdict": Verdict.PASS.value, "reason": reason, "judgment": ""}
         watch = self._watch(change)
         begin_memory(watch, Memory(change.records), {"definition": self.scope.definition})
-        return self._step(change, watch, 0)
+        return self._step(change, watch, max(self._steps_taken(change), default=0))
 
     def watched(
         self, context: Context, event: Mapping[str, Any], watch: Mapping[str, Any], step: int
@@ -138,8 +146,10 @@ class RampRegion(ClusterOperator):
             return self._conclude(seen, outcome, Verdict.FAIL, reason)
         if verdict in (Verdict.FAIL, Verdict.ERROR):
             return self._conclude(seen, outcome, verdict, outcome.judgment.reason)
+        if self.closed_until() is not None:
+            return self._step(change, seen, step)
         if step + 1 < len(self.ramp) - 1:
-            return self._step(change, seen, step + (0 if self.closed_until() else 1))
+            return self._step(change, seen, step + 1)
         if verdict is Verdict.INCONCLUSIVE and self._may_extend(seen):
             return self._step(change, replace(seen, config=_lengthened(seen.config, self.step_duration)), step)
         return self._conclude(seen, outcome, verdict, outcome.judgment.reason)
@@ -157,6 +167,9 @@ class RampRegion(ClusterOperator):
             kwargs={"watch": now.to_json(), "step": step},
         )
         raise AssertionError("defer does not return")
+
+    def _steps_taken(self, change: Change) -> list[int]:
+        return [step for step, percent in enumerate(self.ramp) if change.is_meant(f"ramp-{percent}")]
 
     def _watch(self, change: Change) -> Watch:
         before = change.before()
@@ -221,6 +234,10 @@ class RollBackRegion(ClusterOperator):
         super().__init__(**kwargs)
         self.ramp_task = ramp_task
 
+    def goes_forward(self, change: Change) -> bool:
+        """Going back waits for no window."""
+        return False
+
     def start(self, context: Context, change: Change) -> str:
         """Rolls back; traffic was cut by the watch already."""
         reason = str(context["ti"].xcom_pull(task_ids=self.ramp_task)["reason"])
@@ -258,8 +275,7 @@ class SettleRollout(StageOperator):
         changes = {region: self._change(run, region) for region in self.regions}
         if all(c.state() is ChangeState.UNTOUCHED for c in changes.values()):
             raise AirflowSkipException("no region was touched")
-        for change in changes.values():
-            change.settle(f"{self.scope.stage} ended before the region did")
+        settle_all(changes.values(), f"{self.scope.stage} ended before the region did")
         failed = rolled_back_regions(run, self.scope)
         if failed and self.on_region_failure is OnRegionFailure.ROLLBACK_ALL:
             for change in changes.values():

@@ -1,12 +1,14 @@
 """A pipeline run as the records tell it: opened, perhaps turned back, closed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from canary.errors import GennakerError
 from operators.change import Change, ChangeState
 from operators.clouds import open_cloud
 from operators.clouds.cloud import Cluster
+from operators.errors import RecordError
 from operators.records import Kind, Records, Subject
 
 
@@ -74,7 +76,9 @@ class Run:
 
     def settle(self, reason: str) -> dict[str, ChangeState]:
         """Ends every change the run left open; returns the state of each by `stage/region`."""
-        return {f"{c.subject.stage}/{c.cluster.region}": c.settle(reason) for c in self.changes()}
+        changes = list(self.changes())
+        settle_all(changes, reason)
+        return {f"{c.subject.stage}/{c.cluster.region}": c.state() for c in changes}
 
     def use_cloud(self, environment: str, cloud: str) -> None:
         """Writes which cloud an environment of this run is on, so that anyone can settle it later."""
@@ -82,8 +86,12 @@ class Run:
 
     def cloud_of(self, environment: str) -> str:
         """The cloud that the run uses for an environment."""
-        uses = (b for b in self._bodies() if b["state"] == "uses" and b["environment"] == environment)
-        return str(next(uses)["cloud"])
+        for body in self._bodies():
+            if body["state"] == "uses" and body["environment"] == environment:
+                return str(body["cloud"])
+        raise RecordError(
+            f"the records do not say which cloud {environment} is on", why=f"{self.subject.run} used none"
+        )
 
     def _bodies(self) -> list[Mapping[str, object]]:
         return [r.body for r in self.records.search(kind=Kind.RUN, run=self.subject.run)]
@@ -96,6 +104,21 @@ class Run:
             return {}
 
         self.records.journal.once(f"{self.subject.run}/run//{step}", self.subject, {"step": step}, act)
+
+
+def settle_all(changes: Iterable[Change], reason: str) -> None:
+    """Ends every change; one that cannot be ended does not keep the others from it.
+
+    Raises what kept the first such change from its end.
+    """
+    stuck = []
+    for change in changes:
+        try:
+            change.settle(reason)
+        except GennakerError as error:
+            stuck.append(error)
+    if stuck:
+        raise stuck[0]
 
 
 def open_runs(records: Records) -> list[Run]:

@@ -137,7 +137,7 @@ class ClusterOperator(StageOperator):
         return self.start(context, change)
 
     def goes_forward(self, change: Change) -> bool:
-        """Whether the task gives a new group traffic, and so must keep to the calendar; watching and going back do not."""
+        """Whether it gives a new group traffic, and so keeps to the calendar; watching and going back do not."""
         return True
 
     def ask_again(self, context: Context) -> None:

@@ -1,0 +1,43 @@
+"""A cloud in memory, records in a folder of the test's own, and an Airflow that writes nowhere else."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Airflow writes its settings into its home when it is imported first.
+_AIRFLOW_HOME = tempfile.mkdtemp(prefix="gennaker-airflow-")
+os.environ["AIRFLOW_HOME"] = _AIRFLOW_HOME
+
+from operators import clouds  # noqa: E402 - after Airflow's home is set
+from operators.records import Records  # noqa: E402
+from tests.fakes.cloud import MemoryCloud  # noqa: E402
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_AIRFLOW_HOME, ignore_errors=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state folder, which operators find by the environment."""
+    monkeypatch.setenv("GENNAKER_HOME", str(tmp_path))
+    for name in ("GENNAKER_RECORDS_URL", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def records(home: Path) -> Records:
+    """The records that operators open by default."""
+    return Records.open()
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> MemoryCloud:
+    """The cloud behind every environment."""
+    cloud = MemoryCloud()
+    monkeypatch.setattr(clouds, "_CLOUDS", {"memory": lambda: cloud, "local": lambda: cloud})
+    return cloud
