@@ -27,7 +27,7 @@ class Journal:
 
         meant ──act──> confirmed       the result is kept; `act` is never called again
           ^  └──raises──> failed       the exception goes on; the next call tries again
-          └─ taken over                the owner died in between; the next call acts again
+          └─ taken over                the owner died, or was silent for 30 s; the next call acts again
 
     Two things make that safe. Only the holder of the *claim* acts: other callers wait and return its
     result. And each claim carries a *fence*, a number that only rises: a copy that was paused and
