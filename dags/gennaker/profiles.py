@@ -32,7 +32,7 @@ class Profiles:
         """
         key = name, repr(overrides)
         if key not in self._resolved:
-            profiles = self._with_extended(name)
+            profiles = self.with_extended(name)
             if overrides:
                 self.resolve(name, {})
                 self._resolved[key] = CanaryConfig.from_profile(name, profiles, overrides)
@@ -40,7 +40,8 @@ class Profiles:
                 self._resolved[key] = _alone(name, profiles)
         return self._resolved[key]
 
-    def _with_extended(self, name: str) -> Mapping[str, Table]:
+    def with_extended(self, name: str) -> Mapping[str, Table]:
+        """A profile and those it extends, as their files say them, by name. Raises PipelineErrors."""
         profiles = {name: self._read(name)}
         tree = profiles[name]
         while (extended := tree.get("extends")) is not None:

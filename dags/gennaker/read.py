@@ -1,7 +1,7 @@
 """The folder of pipelines and of what they lean on: YAML files -> resolved pipelines, or clear errors."""
 
 from collections.abc import Callable, Collection, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,6 +14,7 @@ from gennaker.model import Environment, Pipeline, Policies
 from gennaker.parse import parse_file
 from gennaker.profiles import Profiles
 from gennaker.shape import shape
+from gennaker.stages import Judged
 from gennaker.templates import PipelineFile, Template, read_template
 
 _Value = TypeVar("_Value")
@@ -112,6 +113,31 @@ class Library:
         if not (self.folder / "policies" / f"windows{_SUFFIX}").is_file():
             return Policies()
         return self._once("policies", "windows", lambda path: validate(Policies, parse_file(path)))
+
+    def wrong_files(self) -> list[Problem]:
+        """What is wrong with environments, templates, profiles and policies, used or not."""
+        asks: list[Callable[[], object]] = [lambda: self.policies]
+        asks += [partial(self.environment, name) for name in self.environment_names()]
+        asks += [partial(self.template, name) for name in self._names("templates")]
+        asks += [partial(self.canary, name, {}) for name in self.profile_names()]
+        problems: list[Problem] = []
+        for ask in asks:
+            try:
+                ask()
+            except PipelineErrors as errors:
+                problems.extend(errors.problems)
+        return problems
+
+    def files_of(self, pipeline: Pipeline) -> list[str]:
+        """Every file that the resolved pipeline was made from, below the library's folder."""
+        files = [pipeline.file]
+        if pipeline.template:
+            files.append(f"templates/{pipeline.template}{_SUFFIX}")
+        files += [f"environments/{name}{_SUFFIX}" for name in sorted(pipeline.environments)]
+        profiles = {stage.profile for stage in pipeline.stages if isinstance(stage, Judged)}
+        extended = {name for profile in profiles for name in self._profiles.with_extended(profile)}
+        files += [f"canaries/{name}{_SUFFIX}" for name in sorted(extended)]
+        return [*files, f"policies/windows{_SUFFIX}"] if pipeline.windows else files
 
     def _name_of(self, path: Path) -> str:
         return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else path.name
