@@ -47,6 +47,7 @@ class SequentialSession:
         if fault := fault_of(look) or self._fault_after_last(look):
             known = self._judgment.metrics if self._judgment is not None else ()
             decision = Decision(Verdict.ERROR, f"A look at the traffic is not usable: {fault}.", "")
+            self._looks += 1
             self._judgment = self._judged(decision, known)
             return self._judgment
         if self._first is None:

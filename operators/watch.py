@@ -6,17 +6,26 @@ between the look that decides and 0 % traffic stand only the journal and the rou
 """
 
 import json
-from collections.abc import Mapping
+import logging
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
 
 from canary import CanaryConfig, Judgment, Look, Side, Verdict, start
 from operators.change import Change
 from operators.clouds import open_cloud
 from operators.environment import Environment
+from operators.errors import CloudError
 from operators.memory import Memory
 from operators.records import Json, Kind, Records, Subject
+from operators.records.records import utc_now
+
+log = logging.getLogger(__name__)
+
+#: Answered at once, and never taken back by later looks.
+_HARM: Final = frozenset({Verdict.FAIL, Verdict.ERROR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +103,19 @@ class Watcher:
         watch: what to watch.
         records: where looks and decisions are kept.
         memory: where the evidence of each look goes besides.
+        clock: the time now (aware, UTC).
     """
 
-    def __init__(self, watch: Watch, records: Records, memory: Memory) -> None:
+    def __init__(self, watch: Watch, records: Records, memory: Memory, clock: Callable[[], datetime] = utc_now) -> None:
         self.watch = watch
         self.config = CanaryConfig.model_validate(watch.config)
         self._records = records
         self._memory = memory
+        self._clock = clock
         self._change = watch.change(records)
         self._session = start(self.config)
         self._judgment: Judgment | None = None
+        self._last: Look | None = None
         self._number = 0
         for look in stored_looks(records, watch.judgment):
             self._judge(look)
@@ -115,14 +127,18 @@ class Watcher:
 
     def look(self) -> Outcome:
         """Takes one look, keeps it, judges it, and cuts traffic when it shows harm."""
-        if self._judgment is not None and self._judgment.is_final:
+        if self._judgment is not None and self._is_decided(self._judgment):
             return self._react(self._judgment)
-        look = self._observe(datetime.now(UTC))
+        look = self._observe()
         if not self._records.looks.add(self.watch.judgment, self._number, json.loads(look.to_json())):
             return self._catch_up()
         judgment = self._judge(look)
         self._memory.look(self.watch.judgment, round(judgment.elapsed_s), look.at, _metrics(judgment))
         return self._react(judgment)
+
+    def _is_decided(self, judgment: Judgment) -> bool:
+        """Whether more looks change nothing; a step of a ramp is watched to its end even after a PASS."""
+        return judgment.verdict in _HARM or (judgment.is_final and self.watch.until is None)
 
     def _catch_up(self) -> Outcome:
         """Another process took this look already: its looks are the evidence, not ours."""
@@ -131,30 +147,39 @@ class Watcher:
         assert self._judgment is not None
         return self._react(self._judgment)
 
-    def _observe(self, at: datetime) -> Look:
-        seen = self._change.cloud.observe(self._change.cluster)
+    def _observe(self) -> Look:
+        baseline, canary = self._counters()
+        at = self._clock()
+        if self._last is not None:  # a clock that was set back, or another host's, is no reason to stop
+            at = max(at, self._last.at + timedelta(microseconds=1))
+        return Look(at, baseline, canary, self.watch.canary_share, self.watch.step)
+
+    def _counters(self) -> tuple[Side, Side]:
+        """Both sides' counters; those of the last look while the cloud does not answer, which is no evidence."""
+        try:
+            seen = self._change.cloud.observe(self._change.cluster)
+        except CloudError as error:
+            if self._last is None:
+                raise
+            log.warning("traffic_not_seen judgment=%s why=%s", self.watch.judgment, error)
+            return self._last.baseline, self._last.canary
         nothing = Side(0, 0)
-        return Look(
-            at=at,
-            baseline=seen.get(self.watch.control, nothing),
-            canary=seen.get(self.watch.canary, nothing),
-            canary_share=self.watch.canary_share,
-            step=self.watch.step,
-        )
+        return seen.get(self.watch.control, nothing), seen.get(self.watch.canary, nothing)
 
     def _judge(self, look: Look) -> Judgment:
         self._judgment = self._session.add(look)
+        self._last = look
         self._number += 1
         return self._judgment
 
     def _react(self, judgment: Judgment) -> Outcome:
-        if judgment.verdict in (Verdict.FAIL, Verdict.ERROR):
-            decided = datetime.now(UTC)
+        if judgment.verdict in _HARM:
+            decided = time.monotonic()
             self._change.cut(judgment.reason)
-            return Outcome(judgment, True, (datetime.now(UTC) - decided).total_seconds())
-        is_late = self.watch.until is not None and datetime.now(UTC) >= self.watch.until
-        is_over = is_late or (judgment.is_final and self.watch.until is None)
-        return Outcome(judgment, is_over)
+            return Outcome(judgment, True, time.monotonic() - decided)
+        if self.watch.until is not None:
+            return Outcome(judgment, self._clock() >= self.watch.until)
+        return Outcome(judgment, judgment.is_final)
 
 
 def stored_looks(records: Records, judgment: str) -> list[Look]:
