@@ -61,8 +61,8 @@ class CanaryConfig(_Settings):
 
     profile: str = Field(default="", description="The threshold profile these settings came from.")
     judge: JudgeKind = Field(default=JudgeKind.SEQUENTIAL, description="The judge to ask.")
-    alpha: float = Field(default=0.01, gt=0, lt=0.5, description="Chance of failing a canary that is no worse.")
-    beta: float = Field(default=0.05, gt=0, lt=0.5, description="Chance of passing a canary that is not safe.")
+    alpha: float = Field(default=0.01, ge=1e-9, lt=0.5, description="Chance of failing a canary that is no worse.")
+    beta: float = Field(default=0.05, ge=1e-9, lt=0.5, description="Chance of passing a canary that is not safe.")
     interval: Duration = Field(default=timedelta(seconds=15), description="Time between two looks.")
     warm_up: Duration = Field(default=timedelta(0), description="What the first looks within this see is left out.")
     min_duration: Duration = Field(default=timedelta(minutes=1), description="No PASS before this.")

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from canary.config import MetricConfig
-from canary.counts import Counts, Floats, log_likelihood, log_mean_exp
+from canary.counts import Counts, Floats, log_likelihood, log_mean_exp, log_sum_exp
 from canary.dispersion import Dispersion
 from canary.steps import log_over_steps
 
@@ -20,6 +20,7 @@ SAFE_ODDS: Final = (0.6, 0.8, 0.9, 1.0)
 #: Parts of the wealth that are staked on the canary's share of a tick's events. The boldest doubles in a tick in which
 #: only the canary has events, and is for looks every second: it finds 12 % failing requests in 15 s.
 STAKES: Final = np.array([0.2, 0.5, 0.95])
+STAKE_WEIGHTS: Final = np.array([0.25, 0.25, 0.5])
 #: Event probabilities that a safe canary may have, relative to the negligible one.
 SAFE_PARTS: Final = np.array([0.1, 0.3, 0.6])
 
@@ -30,6 +31,7 @@ class RateEvidence:
     Harm is the average of two e-values. One multiplies conditional likelihoods, mixed over odds ratios and tempered by
     the dispersion: sharp, and approximate where errors come in clusters. The other bets on the canary's share of each
     tick's events, which has the same mean however they cluster within the tick: exact, and fast where looks are many.
+    Where the dispersion is known the first alone is sharper.
 
     Safety rejects "odds ratio of the margin or more, and a probability of `negligible` or more": the average of an
     e-value against the first and one against the second is one against both together.
@@ -41,7 +43,7 @@ class RateEvidence:
     """
 
     def __init__(self, size: int, metric: MetricConfig, *, is_stepped: bool = False) -> None:
-        safe = [min(odds, metric.margin) for odds in SAFE_ODDS] + [metric.margin**0.5]
+        safe = (*SAFE_ODDS, metric.margin**0.5)
         self._log_odds = np.log([metric.tolerance, *(metric.tolerance * HARM_ODDS), metric.margin, *safe])
         self._metric = metric
         self._is_stepped = is_stepped
@@ -96,7 +98,9 @@ class RateEvidence:
     def _harm_since(self, start: tuple[Floats, Floats], dispersion: Floats) -> Floats:
         grown = (self._likelihood - start[0])[:, : 1 + len(HARM_ODDS)]
         tempered = log_mean_exp((grown[:, 1:] - grown[:, :1]) / dispersion[:, None], axis=1)
-        return _log_average(tempered, log_mean_exp(self._wealth - start[1], axis=1))
+        if self._metric.dispersion is not None:
+            return tempered
+        return _log_average(tempered, log_sum_exp(self._wealth - start[1] + np.log(STAKE_WEIGHTS), axis=1))
 
 
 def _log_average(one: Floats, other: Floats) -> Floats:

@@ -14,7 +14,6 @@ from markupsafe import Markup
 from canary import figures, wording
 from canary.config import CanaryConfig
 from canary.durations import format_duration
-from canary.faults import fault_of
 from canary.judgment import Judgment, MetricResult, Verdict
 from canary.looks import Look
 from canary.session import start
@@ -42,9 +41,7 @@ def render_report(
         title: heading of the page, such as the service and the versions.
         facts: what else the reader should know, in the order it is to be shown.
     """
-    usable = _usable(looks)
-    session = start(config)
-    judgments = [session.add(look) for look in usable]
+    usable, judgments = _replayed(config, looks)
     drawn = [figures.evidence(judgments)] if judgments else []
     drawn += [figures.odds_ratios(judgment.metrics)] if judgment.metrics else []
     drawn += [figures.latency(usable), figures.error_rate(usable)] if len(usable) > 1 else []
@@ -60,10 +57,15 @@ def render_report(
     )
 
 
-def _usable(looks: Sequence[Look]) -> list[Look]:
-    """The looks before the first one with a fault: only these can be drawn."""
-    fault = next((index for index, look in enumerate(looks) if fault_of(look)), len(looks))
-    return list(looks[:fault])
+def _replayed(config: CanaryConfig, looks: Sequence[Look]) -> tuple[list[Look], list[Judgment]]:
+    """The looks that a judge takes in, with its judgment after each; others cannot be drawn."""
+    session, usable, judgments = start(config), list[Look](), list[Judgment]()
+    for look in looks:
+        judgment = session.add(look)
+        if judgment.looks > len(usable):
+            usable.append(look)
+            judgments.append(judgment)
+    return usable, judgments
 
 
 def _own_facts(config: CanaryConfig, judgment: Judgment) -> dict[str, str]:
