@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import psutil
 import pytest
@@ -17,6 +17,9 @@ from gennaker.stack.client import AirflowClient
 from gennaker.stack.connection import AirflowConnection
 from gennaker.stack.secrets import passwords
 from gennaker.stack.settings import StackSettings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 T = TypeVar("T")
 
@@ -31,11 +34,18 @@ class RunningStack:
     def __init__(self, settings: StackSettings) -> None:
         self.settings = settings
         self.home = settings.home
-        self.client = AirflowClient()
+        self._open: list[AirflowConnection] = []
+        self.client = self.client_of("admin")
 
     def client_of(self, user: str) -> AirflowClient:
-        """A client logged in as another user."""
-        return AirflowClient(AirflowConnection.local(user))
+        """A client logged in as a user; closed with the stack."""
+        self._open.append(AirflowConnection.local(user))
+        return AirflowClient(self._open[-1])
+
+    def close(self) -> None:
+        """Closes the connections that tests were given."""
+        for connection in self._open:
+            connection.close()
 
     def password_of(self, user: str) -> str:
         """The user's generated password."""
@@ -102,7 +112,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         patch.setenv("GENNAKER_HOME", str(home))
         patch.setenv("GENNAKER_DAGS", str(dags))
         try:
-            yield RunningStack(local.up())
+            running = RunningStack(local.up())
+            yield running
+            running.close()
         finally:
             local.down()
             _keep_logs(home)
@@ -115,3 +127,19 @@ def _keep_logs(home: Path) -> None:
     for name, folder in {"stack": home / "stack" / "logs", "tasks": home / "airflow" / "logs"}.items():
         if folder.is_dir():
             shutil.copytree(folder, kept / name, ignore=shutil.ignore_patterns("dag_processor"), symlinks=True)
+
+
+@pytest.fixture
+def browser() -> Iterator["Browser"]:
+    """A headless Chromium; one for each test, because its driver holds the thread's event loop."""
+    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if executable is None:
+        missing = "no Chromium on PATH (Debian: apt-get install chromium)"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    from playwright.sync_api import sync_playwright
+
+    ARTIFACTS.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()

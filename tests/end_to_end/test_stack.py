@@ -11,6 +11,7 @@ import pytest
 from gennaker.stack import stack as local
 from gennaker.stack.client import AirflowClient
 from gennaker.stack.connection import AirflowConnection, AirflowRefused
+from gennaker.stack.settings import is_free
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -112,6 +113,17 @@ def test_a_killed_component_comes_back_and_runs_go_on(stack, component: str) -> 
 def test_a_component_that_was_stopped_on_purpose_is_healed_by_up(stack) -> None:
     stack.restart("triggerer")
     assert local.up() == stack.settings
+
+
+def test_down_leaves_no_process_not_even_a_killed_scheduler_s_workers(stack) -> None:
+    workers = psutil.Process(stack.pid_of("scheduler")).children(recursive=True)
+    assert workers
+    stack.kill("scheduler")
+    local.down()
+    assert stack.processes() == []
+    assert not [worker for worker in workers if worker.is_running()]
+    assert is_free(stack.settings.airflow_port)
+    assert local.up() == stack.settings, "the same ports are taken again"
 
 
 def test_the_project_s_dag_files_can_all_be_read(stack) -> None:

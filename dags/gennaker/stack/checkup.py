@@ -143,9 +143,11 @@ def _ports(settings: StackSettings | None) -> Iterator[Finding]:
 
 def _import_errors() -> Iterator[Finding]:
     from gennaker.stack.client import AirflowClient
+    from gennaker.stack.connection import AirflowConnection
 
     try:
-        failures = AirflowClient().import_errors()
+        with AirflowConnection.local() as connection:
+            failures = AirflowClient(connection).import_errors()
     except GennakerError as error:
         yield Finding("DAG files", Grade.BROKEN, str(error), "gennaker down, then gennaker up")
         return

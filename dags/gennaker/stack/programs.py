@@ -17,8 +17,9 @@ AIRFLOW = {
     "triggerer": ("--skip-serve-logs",),
 }
 
-#: The scheduler and its workers take a few seconds to end a running task in order.
-STOP_WAIT = timedelta(seconds=15)
+#: Airflow 3.3's scheduler may wait for ever for its idle workers, servers wait for open connections. All
+#: of them are made to be killed: what ran is found and resumed at the next start.
+STOP_WAIT = timedelta(seconds=4)
 
 
 def airflow_programs(settings: StackSettings) -> tuple[Program, ...]:
