@@ -33,7 +33,7 @@ class _Settings(BaseModel):
 class MetricConfig(_Settings):
     """How one metric is judged; every comparison is an odds ratio, canary against baseline."""
 
-    name: MetricKind
+    name: MetricKind = Field(description="What is compared.")
     weight: float = Field(default=1.0, gt=0, le=1000, description="This metric's part of alpha, against the others'.")
     tolerance: float = Field(default=1.0, ge=1, le=100, description="Only an odds ratio above this counts as harm.")
     margin: float = Field(default=1.5, gt=1, le=1000, description="Certified safe means an odds ratio below this ...")
@@ -69,7 +69,9 @@ class CanaryConfig(_Settings):
     duration: Duration = Field(default=timedelta(minutes=30), description="Undecided by then is INCONCLUSIVE.")
     min_requests: int = Field(default=100, ge=0, description="No PASS with fewer requests on either side.")
     metrics: tuple[Annotated[MetricConfig, BeforeValidator(_as_metric)], ...] = Field(
-        default=(MetricConfig(name=MetricKind.ERROR_RATE), MetricConfig(name=MetricKind.LATENCY)), min_length=1
+        default=(MetricConfig(name=MetricKind.ERROR_RATE), MetricConfig(name=MetricKind.LATENCY)),
+        min_length=1,
+        description="What is compared: names of metrics, or mappings with a name and settings.",
     )
 
     @field_validator("interval", "duration")

@@ -6,7 +6,7 @@ from gennaker import expressions
 from gennaker.errors import PipelineErrors, unknown
 from gennaker.fill import Filler
 from gennaker.graph import ancestors, cycle, order
-from gennaker.model import ArtifactTrigger, Environment, Pipeline
+from gennaker.model import ArtifactTrigger, Environment, Pipeline, ScheduleTrigger
 from gennaker.report import Report
 from gennaker.shape import FINISH
 from gennaker.stages import AutomatedCanary, Deploy, ProgressiveRollout, Stage, Window
@@ -61,6 +61,16 @@ def _check_triggers(pipeline: Pipeline, report: Report) -> None:
     for index, trigger in enumerate(pipeline.triggers):
         if isinstance(trigger, ArtifactTrigger) and trigger.name not in known:
             report.add(unknown("artifact", trigger.name, known), "triggers", index, "name")
+        if isinstance(trigger, ArtifactTrigger | ScheduleTrigger):
+            _check_defaults(pipeline, trigger.type, report)
+
+
+def _check_defaults(pipeline: Pipeline, trigger: str, report: Report) -> None:
+    """A run that nobody starts has nobody to ask for a parameter."""
+    for name, parameter in pipeline.parameters.items():
+        if parameter.default is None:
+            what = f"{name} of parameters: expected a default, as the {trigger} trigger cannot ask for a value"
+            report.add(what, "parameters", name)
 
 
 def _check_expressions(pipeline: Pipeline, before: Mapping[str, Collection[str]], report: Report) -> None:

@@ -48,7 +48,7 @@ class Parameter(Frozen):
     minimum: int | float | None = Field(default=None, description="Smallest number allowed.")
     maximum: int | float | None = Field(default=None, description="Largest number allowed.")
     pattern: Annotated[str, AfterValidator(_pattern)] = Field(
-        default="", description="Regular expression that text must match from its beginning."
+        default="", description="Regular expression that must be found in a text; ^ and $ stand for its ends."
     )
 
     @model_validator(mode="after")
@@ -66,7 +66,7 @@ class Parameter(Frozen):
         if self.enum and value not in self.enum:
             return one_of(str(allowed) for allowed in self.enum)
         if isinstance(value, str):
-            return f"text that matches {self.pattern}" if self.pattern and not re.match(self.pattern, value) else ""
+            return f"text that matches {self.pattern}" if self.pattern and not re.search(self.pattern, value) else ""
         assert isinstance(value, int | float)
         return self._expected_number(value)
 

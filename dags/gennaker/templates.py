@@ -12,6 +12,7 @@ from gennaker.explain import validate
 from gennaker.fields import Count, Frozen, Name, Word, unfit
 from gennaker.model import Pipeline
 from gennaker.parameters import Parameter, Scalar
+from gennaker.stages import Stage
 from gennaker.tree import Items, Table
 
 #: `${name}`, or `$${name}` for a `${name}` that is meant literally.
@@ -49,9 +50,10 @@ class TemplateUse(Frozen):
 
 
 class PipelineFile(Pipeline):
-    """A pipeline as its file writes it: it may use a template instead of having stages."""
+    """A pipeline as its file writes it: with stages of its own, or with those of a template."""
 
-    template: str = TemplateUse.model_fields["template"]
+    stages: tuple[Stage, ...] = Field(default=(), description="Its stages, in order; either this or 'template'.")
+    template: str = Field(default="", description="Template its stages come from, as name@version.")
     variables: Mapping[Word, Scalar] = TemplateUse.model_fields["variables"]
     changes: tuple[Change, ...] = TemplateUse.model_fields["changes"]
 
