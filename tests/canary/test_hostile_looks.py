@@ -50,7 +50,10 @@ def test_a_share_outside_0_and_1_is_an_error(share: Any) -> None:
     assert "share of traffic" in judged(canary_share=share)[1]
 
 
-@pytest.mark.parametrize("at", [BEGIN.replace(tzinfo=None), BEGIN.astimezone(timezone(timedelta(hours=1))), "now"])
+ELSEWHERE = (BEGIN + timedelta(seconds=1)).astimezone(timezone(timedelta(hours=1)))
+
+
+@pytest.mark.parametrize("at", [BEGIN.replace(tzinfo=None), ELSEWHERE, "now"])
 def test_a_time_that_is_not_utc_is_an_error(at: Any) -> None:
     assert "not in UTC" in judged(at=at)[1]
 
