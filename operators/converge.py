@@ -11,6 +11,7 @@ from operators.finish_and_archive import conclude
 from operators.memory import Memory
 from operators.records import Kind, Records
 from operators.runs import Conclusion, Run, RunVerdict, open_runs
+from operators.stage import word
 
 
 class Converge(BaseOperator):
@@ -56,7 +57,7 @@ def _airflow_state(ti: Any, dag_id: str, run_id: str) -> str:
     from airflow.sdk.exceptions import AirflowRuntimeError
 
     try:
-        return str(ti.get_dagrun_state(dag_id, run_id))
+        return word(ti.get_dagrun_state(dag_id, run_id))
     except AirflowRuntimeError as error:
         if "NOT_FOUND" in str(error).upper():
             return "gone"

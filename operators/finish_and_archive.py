@@ -13,7 +13,7 @@ from operators.images import delete, images
 from operators.memory import Memory
 from operators.retention import prune_groups
 from operators.runs import Conclusion, Run, RunVerdict
-from operators.stage import StageOperator, run_id_of
+from operators.stage import StageOperator, run_id_of, word
 
 #: The XCom key under which the run's verdict and reason are found, also when the task fails.
 CONCLUSION: Final = "conclusion"
@@ -52,7 +52,7 @@ class FinishAndArchive(StageOperator):
     def _failed_stages(self, context: Context) -> list[str]:
         run_id = run_id_of(context)
         states = context["ti"].get_task_states(dag_id=self.dag_id, run_ids=[run_id])[run_id]
-        failed = {task.split(".")[0] for task, state in states.items() if state == "failed"}
+        failed = {task.split(".")[0] for task, state in states.items() if word(state) == "failed"}
         return sorted(failed - {self.task_id} - set(self.optional))
 
     def _clean(self, run: Run) -> None:

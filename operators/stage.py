@@ -75,7 +75,7 @@ class Staged:
     def enter(self, context: Context) -> Run:
         """Opens the run in the records; skips the task when the run is over, turned back, or `when` says no."""
         run = self.run_of(context)
-        run.open({"definition": self.scope.definition, "run_type": str(context["dag_run"].run_type)})
+        run.open({"definition": self.scope.definition, "run_type": word(context["dag_run"].run_type)})
         if ended := run.conclusion():
             raise AirflowSkipException(f"the run was closed as {ended.verdict}: {ended.reason}")
         if reason := run.turned_back():
@@ -167,6 +167,15 @@ class ClusterOperator(StageOperator):
         raise NotImplementedError
 
 
+def word(state: Any) -> str:
+    """Airflow's word for a state or a type (`failed`, `manual`); its enumerations print as `Class.NAME`.
+
+    >>> word("failed")
+    'failed'
+    """
+    return str(getattr(state, "value", state))
+
+
 def run_id_of(context: Context) -> str:
     """Airflow's run id of the task's DAG run."""
     return str(context["dag_run"].run_id)
@@ -184,7 +193,7 @@ def names(context: Context) -> dict[str, object]:
     return {
         "params": params,
         "artifacts": artifacts,
-        "run": {"id": run.run_id, "type": str(run.run_type)},
+        "run": {"id": run.run_id, "type": word(run.run_type)},
         "stages": _Stages(context),
     }
 
@@ -203,8 +212,8 @@ class _Stages(Mapping[str, str]):
         run = self._context["dag_run"]
         states = self._context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])[run.run_id]
         found: dict[str, str] = {}
-        for task, state in states.items():
-            stage = task.partition(".")[0]
+        for task, said in states.items():
+            stage, state = task.partition(".")[0], word(said)
             found[stage] = min(found.get(stage, state), state, key=self._rank)
         return found
 
