@@ -1,6 +1,7 @@
 """The pipeline reference, written from the model: `python -m gennaker.reference`."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from inspect import getdoc
 from pathlib import Path
 from typing import Any, Final
@@ -44,8 +45,9 @@ EXAMPLES: Final = {
 _INTRO: Final = """\
 # Pipeline reference
 
-Written from the model by `python -m gennaker.reference`; do not edit. `gennaker schema` prints the same as JSON Schema for editors,
-`gennaker check` checks files, `gennaker render` draws a pipeline and `gennaker plan` says what a change does.
+Written from the model by `python -m gennaker.reference`; do not edit. `gennaker schema` prints the same as JSON
+Schema for editors, `gennaker check` checks files, `gennaker render` draws a pipeline and `gennaker plan` says what
+a change does.
 
 A pipeline is one file, `dags/pipelines/NAME.yaml`:
 
@@ -68,20 +70,23 @@ stages:
   - progressive-rollout: {environment: production, ramp: [5%, 20%, 50%, 100%]}
 ```
 
-Files are YAML 1.2: `yes`, `no` and `on` are text, only `true` and `false` are booleans. Tags, merge keys and a second document are errors.
-A duration is written `30s`, `5m`, `1h30m` or `2d`, a percent `5%` or `5`. Names have lower-case letters, digits and hyphens.
-Anything unknown is an error with file, line, column and the nearest name that is known.
+Files are YAML 1.2: `yes`, `no` and `on` are text, only `true` and `false` are booleans. Tags, merge keys and a
+second document are errors. A duration is written `30s`, `5m`, `1h30m` or `2d`, a percent `5%` or `5`. Names have
+lower-case letters, digits and hyphens. Anything unknown is an error with file, line, column and the nearest name
+that is known.
 """
 _STAGES: Final = """\
-A stage is its type alone or `type: {settings}`. Stages run in the order of the file; `needs` makes a graph of them. A type that is used
-twice needs a `name` of its own the second time. `finish-and-archive` is always last, and is added where it is missing.
+A stage is its type alone or `type: {settings}`. Stages run in the order of the file; `needs` makes a graph of them.
+A type that is used twice needs a `name` of its own the second time. `finish-and-archive` is always last, and is
+added where it is missing.
 
 Every stage can be told:
 """
 _EXPRESSIONS: Final = """\
-`when` is a Jinja expression, evaluated in a sandbox right before the stage; texts such as `command`, `instructions` and the settings of
-`bake-image` may hold `{{{{ expressions }}}}`. They may name {names}. `params.x` must be a parameter of the pipeline, `artifacts.x` an
-artifact and `stages['x']` a stage that comes before; a name that is not is an error when the pipeline is checked.
+`when` is a Jinja expression, evaluated in a sandbox right before the stage; texts such as `command`, `instructions`
+and the settings of `bake-image` may hold `{{{{ expressions }}}}`. They may name {names}. `params.x` must be a
+parameter of the pipeline, `artifacts.x` an artifact and `stages['x']` a stage that comes before; a name that is not
+is an error when the pipeline is checked.
 
 ```yaml
 - wait: {{duration: 10m, when: "params.reason == 'careful'"}}
@@ -110,21 +115,22 @@ changes:
       deploy: {environment: test, strategy: highlander}
 ```
 
-Changes are made in their order. A stage that replaces another keeps its name and its `needs`; one that is put in takes its place in the order.
+Changes are made in their order. A stage that replaces another keeps its name and its `needs`; one that is put in
+takes its place in the order.
 """
 _TEMPLATE_FILE: Final = """\
-A template is one file, `dags/templates/NAME@VERSION.yaml`. In its stages `${name}` stands for a variable: alone it has the variable's type,
-within a text it is text; `$${name}` is a `${name}` meant literally.
+A template is one file, `dags/templates/NAME@VERSION.yaml`. In its stages `${name}` stands for a variable: alone it
+has the variable's type, within a text it is text; `$${name}` is a `${name}` meant literally.
 """
 _ENVIRONMENTS: Final = "An environment is one file, `dags/environments/NAME.yaml`.\n"
 _WINDOWS: Final = """\
-Windows and freezes are in `dags/policies/windows.yaml`. A wall-clock time means the first instant at which the local clock shows it or a
-later one: an hour that daylight saving skips is passed at once, one that it repeats counts in its first pass. A freeze takes its time out
-of every window, and stops changes that have no window too.
+Windows and freezes are in `dags/policies/windows.yaml`. A wall-clock time means the first instant at which the
+local clock shows it or a later one: an hour that daylight saving skips is passed at once, one that it repeats
+counts in its first pass. A freeze takes its time out of every window, and stops changes that have no window too.
 """
 _PROFILES: Final = """\
-A threshold profile is one file, `dags/canaries/NAME.yaml` or `NAME@VERSION.yaml`. `extends` names a profile whose settings it takes over
-where it says nothing itself.
+A threshold profile is one file, `dags/canaries/NAME.yaml` or `NAME@VERSION.yaml`. `extends` names a profile whose
+settings it takes over where it says nothing itself.
 """
 
 
@@ -183,9 +189,7 @@ def _doc(model: type[BaseModel]) -> str:
 def _table(model: type[BaseModel], leave_out: Iterable[str] = ()) -> str:
     schema = model.model_json_schema()
     rows = ["| key | value | what it is |", "|---|---|---|"]
-    for key in file_keys(model):
-        if key not in leave_out:
-            rows.append(_row(key, model, schema))
+    rows += [_row(key, model, schema) for key in file_keys(model) if key not in leave_out]
     return "\n".join(rows) + "\n"
 
 
@@ -210,7 +214,9 @@ def _written(default: object) -> str:
             return ", ".join(f"`{getattr(part, 'name', part)}`" for part in default)
         case int() | float() | str():
             return f"`{default}`"
-    return f"`{format_duration(default)}`" if hasattr(default, "total_seconds") else ""
+        case timedelta():
+            return f"`{format_duration(default)}`"
+    return ""
 
 
 _KINDS: Final = {
@@ -241,7 +247,7 @@ def _kind(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
         case {"type": "array"}:
             return f"list of: {_kind(schema.get('items', {}), whole)}"
         case {"type": kind}:
-            kind = schema.get("format", kind)
+            kind = str(schema.get("format", kind))
             return _KINDS.get(kind, kind)
     return "stage"
 

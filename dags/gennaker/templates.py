@@ -16,7 +16,9 @@ from gennaker.stages import Stage
 from gennaker.tree import Items, Table
 
 #: `${name}`, or `$${name}` for a `${name}` that is meant literally.
-_VARIABLE: Final = re.compile(r"(\$?)\$\{([^{}]*)\}")
+_PLACEHOLDER: Final = re.compile(r"(\$?)\$\{([^{}]*)\}")
+_ABOUT_VARIABLES: Final = "Values for the template's variables."
+_ABOUT_CHANGES: Final = "Changes to the template's stages, in order."
 
 
 class Change(Frozen):
@@ -45,8 +47,8 @@ class TemplateUse(Frozen):
     """How a pipeline uses a template."""
 
     template: str = Field(pattern=r"^[a-z0-9-]+@[0-9]+$", description="Template, as name@version.")
-    variables: Mapping[Word, Scalar] = Field(default_factory=dict, description="Values for the template's variables.")
-    changes: tuple[Change, ...] = Field(default=(), description="Changes to the template's stages, in order.")
+    variables: Mapping[Word, Scalar] = Field(default_factory=dict, description=_ABOUT_VARIABLES)
+    changes: tuple[Change, ...] = Field(default=(), description=_ABOUT_CHANGES)
 
 
 class PipelineFile(Pipeline):
@@ -54,8 +56,8 @@ class PipelineFile(Pipeline):
 
     stages: tuple[Stage, ...] = Field(default=(), description="Its stages, in order; either this or 'template'.")
     template: str = Field(default="", description="Template its stages come from, as name@version.")
-    variables: Mapping[Word, Scalar] = TemplateUse.model_fields["variables"]
-    changes: tuple[Change, ...] = TemplateUse.model_fields["changes"]
+    variables: Mapping[Word, Scalar] = Field(default_factory=dict, description=_ABOUT_VARIABLES)
+    changes: tuple[Change, ...] = Field(default=(), description=_ABOUT_CHANGES)
 
 
 class TemplateFile(Frozen):
@@ -136,13 +138,13 @@ def _value(value: Any, place_of: Any, key: str | int, values: Mapping[str, Scala
         return _substitute(value, values, problems)
     if "${" not in value:
         return value
-    for escape, name in _VARIABLE.findall(value):
+    for escape, name in _PLACEHOLDER.findall(value):
         if not escape and name not in values:
             problems.append(Problem(place_of(key), unknown("variable", name, values)))
             return value
-    if (whole := _VARIABLE.fullmatch(value)) and not whole[1]:
+    if (whole := _PLACEHOLDER.fullmatch(value)) and not whole[1]:
         return values[whole[2]]
-    return _VARIABLE.sub(lambda found: found[0][1:] if found[1] else _text(values[found[2]]), value)
+    return _PLACEHOLDER.sub(lambda found: found[0][1:] if found[1] else _text(values[found[2]]), value)
 
 
 def _text(value: Scalar) -> str:
