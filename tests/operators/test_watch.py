@@ -2,7 +2,6 @@
 
 import logging
 import uuid
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from itertools import repeat
@@ -24,6 +23,7 @@ from tests.fakes.cloud import MemoryCloud
 from tests.fakes.context import fire
 from tests.fakes.release import CLUSTER, ENVIRONMENT, REGION, a_change, a_stable_group
 from tests.fakes.traffic import HARM, a_config, traffic
+from tests.fakes.watching import a_watcher, watch_alone, watch_on
 
 STAGE = "automated-canary"
 SAFE = (0.002, 0.002)
@@ -53,25 +53,6 @@ def a_canary(records: Records, cloud: MemoryCloud, run_id: str = "1", **config: 
 
 def a_step(watch: Watch, clock: Clock, share: float = 0.5, step: str = "20%", seconds: float = 30) -> Watch:
     return replace(watch, canary_share=share, step=step, until=clock.now + timedelta(seconds=seconds))
-
-
-def a_watcher(watch: Watch, records: Records, clock: Clock) -> Watcher:
-    return Watcher(watch, records, Memory(records), clock)
-
-
-def watch_on(watcher: Callable[[], Watcher], clock: Clock, most: int = 100) -> Outcome:
-    """A look a second until the watch is over."""
-    for _ in range(most):
-        outcome = watcher().look()
-        if outcome.is_over:
-            return outcome
-        clock.go_on()
-    raise AssertionError(f"not over after {most} looks: {outcome.judgment.reason}")
-
-
-def watch_alone(watch: Watch, records: Records, clock: Clock) -> Outcome:
-    watcher = a_watcher(watch, records, clock)
-    return watch_on(lambda: watcher, clock)
 
 
 def replayed(watch: Watch, records: Records) -> Judgment:
