@@ -1,6 +1,8 @@
-"""The `gennaker` command's reference: `python -m gennaker.commands > docs/commands.md`."""
+"""The reference of the `gennaker` command, written from its own help: `python -m gennaker.commands`."""
 
 from html import unescape
+from pathlib import Path
+from typing import Final
 
 from typer import Context
 from typer.cli import get_docs_for_click
@@ -8,10 +10,9 @@ from typer.main import get_command
 
 from gennaker.cli import app
 
-_BEFORE = """\
-<!-- Made by `python -m gennaker.commands`; a test compares it with the command's own help. -->
+FILE: Final = Path("docs/commands.md")
 
-"""
+_BEFORE: Final = "<!-- Written by `python -m gennaker.commands`; do not edit. -->\n\n"
 
 
 def reference() -> str:
@@ -22,4 +23,4 @@ def reference() -> str:
 
 
 if __name__ == "__main__":
-    print(reference(), end="")
+    FILE.write_text(reference(), encoding="utf-8")
