@@ -82,8 +82,9 @@ class RampRegion(ClusterOperator):
     """Moves traffic up step by step and watches the new group against the old one at each.
 
     A step lasts its whole time, and on while the calendar is closed, unless harm is seen; then
-    traffic is cut at once. All steps feed one judgment. The last step, 100 %, has nothing left to
-    compare with and is not watched.
+    traffic is cut at once. Evidence of harm is carried through all steps; evidence of safety starts
+    anew at each, as each is another load. The last step, 100 %, has nothing left to compare with
+    and is not watched.
 
     Args:
         group: name of the new group (a template).
@@ -174,8 +175,7 @@ class RampRegion(ClusterOperator):
     def _watch(self, change: Change) -> Watch:
         before = change.before()
         config = CanaryConfig.model_validate(self.config)
-        total = self.step_duration * (len(self.ramp) - 1)
-        whole = config.model_copy(update={"duration": total, "min_duration": timedelta(0)})
+        each_step = config.model_copy(update={"duration": self.step_duration, "min_duration": timedelta(0)})
         return Watch(
             judgment=judgment_id(change.subject, self.region),
             subject=asdict(change.subject),
@@ -184,13 +184,12 @@ class RampRegion(ClusterOperator):
             control=max(before, key=before.__getitem__),
             canary=self.group,
             canary_share=0.5,
-            config=whole.model_dump(mode="json"),
+            config=each_step.model_dump(mode="json"),
         )
 
     def _may_extend(self, watch: Watch) -> bool:
-        total = self.step_duration * (len(self.ramp) - 1)
         used = CanaryConfig.model_validate(watch.config).duration
-        return self.on_inconclusive is OnInconclusive.EXTEND and used < 2 * total
+        return self.on_inconclusive is OnInconclusive.EXTEND and used < 2 * self.step_duration
 
     def _conclude(self, watch: Watch, outcome: Outcome, verdict: Verdict, reason: str) -> dict[str, str]:
         from operators.records import Records
