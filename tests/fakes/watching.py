@@ -1,6 +1,7 @@
 """Watches to their end, without a triggerer and without waiting."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +34,9 @@ def watch_alone(watch: Watch, records: Records, clock: Clock) -> Outcome:
 
 
 def watched(parked: TaskDeferred, records: Records, clock: Clock | None = None) -> dict[str, Any]:
-    """The event of a parked task's watch, from real looks a second apart from now on."""
+    """The event of a parked task's watch, from real looks a second apart by a clock of their own."""
     assert isinstance(parked.trigger, WatchTrigger)
-    watch = Watch.from_json(parked.trigger.watch)
-    return watch_alone(watch, records, clock or Clock(datetime.now(UTC))).to_json()
+    watch, clock = Watch.from_json(parked.trigger.watch), clock or Clock()
+    if watch.until is not None:
+        watch = replace(watch, until=clock.now + (watch.until - datetime.now(UTC)))
+    return watch_alone(watch, records, clock).to_json()

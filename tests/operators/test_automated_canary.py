@@ -1,6 +1,6 @@
 """Automated canary: a fresh pair of equal size, compared, and removed whatever came out."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +156,7 @@ def test_without_a_decision_in_time_the_judge_says_inconclusive_and_leaves_the_r
 
 def test_extend_gives_an_undecided_canary_its_time_once_more_and_no_more(records: Records, cloud: MemoryCloud) -> None:
     task = a_judge(OnInconclusive.EXTEND, duration="10s")
-    context, clock = a_context(returned={"start": a_shared_canary(records, cloud)}), Clock(datetime.now(UTC))
+    context, clock = a_context(returned={"start": a_shared_canary(records, cloud)}), Clock()
     parked = deferral(task, context)
     longer = resumed_deferral(task, context, parked, watched(parked, records, clock))
     assert isinstance(longer.trigger, WatchTrigger)
@@ -170,7 +170,7 @@ def test_extend_gives_an_undecided_canary_its_time_once_more_and_no_more(records
 def test_an_extended_canary_can_still_pass(records: Records, cloud: MemoryCloud) -> None:
     groups = a_shared_canary(records, cloud)
     task = a_judge(OnInconclusive.EXTEND, duration="10s", min_requests=1500)
-    context, clock = a_context(returned={"start": groups}), Clock(datetime.now(UTC))
+    context, clock = a_context(returned={"start": groups}), Clock()
     cloud.traffic = traffic(groups["control"], groups["canary"])
     parked = deferral(task, context)
     longer = resumed_deferral(task, context, parked, watched(parked, records, clock))
