@@ -10,8 +10,8 @@ from difflib import get_close_matches
 
 from canary.errors import GennakerError
 
-#: How alike a name must be to be offered as the one meant: one slip in a short word, two in a longer one.
-LIKENESS = 0.7
+#: How alike a name must be to be offered as the one meant (difflib's own choice): a third of it may be wrong.
+LIKENESS = 0.6
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,12 +1,13 @@
 """What pydantic found wrong, in plain words and at the place in the file."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from gennaker.errors import PipelineErrors, Place, Problem, shown, unknown
+from gennaker.errors import LIKENESS, PipelineErrors, Place, Problem, shown, unknown
 from gennaker.fields import file_keys
 from gennaker.model import TRIGGER_TYPES
 from gennaker.stages import STAGE_TYPES
@@ -59,14 +60,17 @@ def explain(error: ValidationError, model: type[BaseModel], tree: Table) -> list
     """The problems of a failed validation, those of one place joined into one."""
     expected: dict[tuple[Place, str, str], list[str]] = {}
     problems = []
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    unknown_keys = [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
+    for detail in details:
         path = detail["loc"]
         match detail["type"]:
             case "extra_forbidden":
                 problems.append(_unknown_key(path, model, tree))
             case "missing":
-                what = f"{_subject(path[:-1], tree)}expected the key '{path[-1]}', which is missing"
-                problems.append(Problem(place_of(tree, path[:-1]), what))
+                if not any(_is_slip(key, path) for key in unknown_keys):
+                    what = f"{_subject(path[:-1], tree)}expected the key '{path[-1]}', which is missing"
+                    problems.append(Problem(place_of(tree, path[:-1]), what))
             case "enum" | "literal_error":
                 problems.append(_unknown_word(detail, tree))
             case "too_short" if detail["input"]:
@@ -76,8 +80,10 @@ def explain(error: ValidationError, model: type[BaseModel], tree: Table) -> list
                 problems.append(Problem(place_of(tree, path), _subject(path, tree) + what))
             case _:
                 found = "" if isinstance(detail["input"], Table) else f", found {shown(detail['input'])}"
-                key = place_of(tree, path), _subject(path, tree), found
-                expected.setdefault(key, []).append(_expected(detail))
+                is_key = path[-1:] == ("[key]",)
+                place = place_of(tree, path[:-1], key=True) if is_key else place_of(tree, path)
+                subject = _subject(path[:-2] if is_key else path, tree)
+                expected.setdefault((place, subject, found), []).append(_expected(detail))
     for (place, subject, found), wanted in expected.items():
         problems.append(Problem(place, f"{subject}expected {' or '.join(dict.fromkeys(wanted))}{found}"))
     return sorted(problems)
@@ -88,6 +94,12 @@ def _expected(detail: ErrorDetails) -> str:
     if pattern is None:
         return f"something else ({detail['msg']})"
     return pattern.format(**detail.get("ctx", {}))
+
+
+def _is_slip(written: tuple[int | str, ...], missing: tuple[int | str, ...]) -> bool:
+    """Whether the unknown key `written` is probably the `missing` one, so that one message will do."""
+    known = [str(missing[-1])]
+    return written[:-1] == missing[:-1] and bool(get_close_matches(str(written[-1]), known, cutoff=LIKENESS))
 
 
 def _subject(path: tuple[int | str, ...], tree: Table) -> str:

@@ -68,6 +68,11 @@ def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
     return check
 
 
+def is_name(value: object) -> bool:
+    """Whether a value can name a stage."""
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME and bool(_NAME.fullmatch(value))
+
+
 def file_keys(model: type[BaseModel]) -> list[str]:
     """The keys by which a file sets the fields of a model: those that have a description.
 
@@ -97,12 +102,16 @@ Percent = Annotated[
         }
     ),
 ]
+_a_name: Final = _matching(_NAME, "a name of lower-case letters, digits and hyphens")
+
 #: A name of something: lower case, digits and hyphens.
 Name = Annotated[
     str,
-    AfterValidator(_matching(_NAME, "a name of lower-case letters, digits and hyphens")),
+    AfterValidator(_a_name),
     Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$", "maxLength": _LONGEST_NAME}),
 ]
+#: A name, or nothing.
+MaybeName = Annotated[str, AfterValidator(lambda value: value and _a_name(value))]
 #: A name that expressions use, so without hyphens.
 Word = Annotated[
     str,

@@ -37,9 +37,10 @@ class Filler:
             case BakeImage():
                 return stage.model_copy(update={"artifact": self._artifact(index, stage)})
             case IntegrationTests():
-                name = stage.environment or self._deployed_before(index, stage)
-                self._environment(index, name)
-                return stage.model_copy(update={"environment": name})
+                if stage.environment:
+                    self._environment(index, stage.environment)
+                    return stage
+                return stage.model_copy(update={"environment": self._deployed_before(index, stage)})
             case Deploy() | AutomatedCanary() | ProgressiveRollout():
                 environment = self._environment(index, stage.environment)
                 return stage.model_copy(update=self._places(index, stage, environment)) if environment else stage
@@ -81,8 +82,8 @@ class Filler:
             self._report.add(f"{path[-1]}: expected each region once, found one twice", *path)
 
     def _environment(self, index: int, name: str) -> Environment | None:
-        if not name or name in self.environments:
-            return self.environments.get(name)
+        if name in self.environments:
+            return self.environments[name]
         names = self._around.environment_names()
         if name not in names:
             self._report.add(unknown("environment", name, names), "stages", index, "environment")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from gennaker.cron import is_cron
-from gennaker.fields import Count, Frozen, Name, Text, Word, unfit
+from gennaker.fields import Count, Frozen, MaybeName, Name, Text, Word, unfit
 from gennaker.parameters import Parameter
 from gennaker.stages import Stage
 from operators.windows import Freeze, Timezone, Window
@@ -83,7 +83,9 @@ class Environment(Frozen):
     health_path: Annotated[str, Field(pattern="^/")] = Field(
         default="/healthz", description="HTTP path that answers 200 when an instance can take traffic."
     )
-    window: Name = Field(default="", description="Execution window that every change of it needs. Default: any time.")
+    window: MaybeName = Field(
+        default="", description="Execution window that every change of it needs. Default: any time."
+    )
 
 
 class Policies(Frozen):

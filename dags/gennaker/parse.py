@@ -19,6 +19,7 @@ MAX_VALUES: Final = 50_000
 #: Mappings and lists inside each other; a pipeline needs six.
 MAX_DEPTH: Final = 40
 
+#: An exponent needs a point: a commit such as 12e4567 is text.
 _NUMBER: Final = re.compile(r"[-+]?(?:\d{1,18}|(?:\d{1,18}\.\d{0,18}|\.\d{1,18})(?:[eE][-+]?\d{1,2})?)", re.ASCII)
 _WORDS: Final = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 from gennaker.errors import Place, Problem, shown, unknown
-from gennaker.fields import Frozen, file_keys
+from gennaker.fields import Frozen, file_keys, is_name
 from gennaker.model import TRIGGER_TYPES, Pipeline
 from gennaker.stages import STAGE_TYPES, BakeImage
 from gennaker.tree import Items, Table
@@ -38,7 +38,7 @@ def _stages(source: Items, problems: list[Problem]) -> Items:
         if stage["type"] == "bake-image":
             _gather_settings(stage, problems)
         _fill(stage, "name", stage["type"])
-        names.append(stage["name"] if isinstance(stage["name"], str) else "")
+        names.append(stage["name"] if is_name(stage["name"]) else "")
     problems.extend(_twice_named(stages, names))
     for index, stage in enumerate(stages):
         _fill(stage, "needs", _default_needs(index, stages, names))
@@ -47,9 +47,9 @@ def _stages(source: Items, problems: list[Problem]) -> Items:
 
 def _default_needs(index: int, stages: Items, names: list[str]) -> list[str]:
     if stages[index]["type"] != FINISH:
-        return names[max(index - 1, 0) : index]
+        return [name for name in names[max(index - 1, 0) : index] if name]
     needed = {name for stage in stages[:index] for name in _texts(stage["needs"])}
-    return [name for name in names[:index] if name not in needed]
+    return [name for name in names[:index] if name and name not in needed]
 
 
 def _texts(value: object) -> Iterable[str]:
@@ -59,7 +59,7 @@ def _texts(value: object) -> Iterable[str]:
 def _twice_named(stages: Items, names: list[str]) -> Iterable[Problem]:
     seen: set[str] = set()
     for stage, name in zip(stages, names, strict=True):
-        if name in seen:
+        if name and name in seen:
             yield Problem(stage.place, f"two stages are named '{name}'; give this one a 'name' of its own")
         seen.add(name)
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from canary.config import CanaryConfig
-from gennaker.fields import Count, Duration, Frozen, Name, Percent, Text, unfit
+from gennaker.fields import Count, Duration, Frozen, MaybeName, Name, Percent, Text, unfit
 from operators.choices import OnInconclusive, OnRegionFailure
 from operators.strategies import Strategy
 
@@ -71,7 +71,7 @@ class Deploy(StageBase):
     health_timeout: Duration = Field(
         default=timedelta(minutes=5), description="Longest wait for the new server group to become healthy."
     )
-    window: Name = Field(default="", description="Execution window that must be open. Default: any time.")
+    window: MaybeName = Field(default="", description="Execution window that must be open. Default: any time.")
 
 
 class HttpCheck(Frozen):
@@ -125,7 +125,7 @@ class Judged(StageBase):
         default=OnInconclusive.ROLLBACK, description="What is done when the evidence is too little to judge."
     )
     approvers: tuple[Text, ...] = Field(default=(), description="Users who are asked with 'on_inconclusive: ask'.")
-    window: Name = Field(default="", description="Execution window that must be open. Default: any time.")
+    window: MaybeName = Field(default="", description="Execution window that must be open. Default: any time.")
     health_timeout: Duration = Field(
         default=timedelta(minutes=5), description="Longest wait for a new server group to become healthy."
     )

@@ -1,0 +1,163 @@
+"""What is wrong with a pipeline is said in plain words, at its place, with what was probably meant."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.gennaker.builders import HEAD, problems, stages
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- bake-imag", "5:3: unknown stage type 'bake-imag'; did you mean 'bake-image'?"),
+        ("- deploy: {environmen: test}", "5:12: deploy: unknown key 'environmen'; did you mean 'environment'?"),
+        ("- deploy: {environment: tset}", "5:25: unknown environment 'tset'; did you mean 'test'?"),
+        ("- deploy: {environment: test, regions: [us-east-2]}",
+         "5:41: unknown region 'us-east-2'; did you mean 'us-east-1'? (environment test)"),
+        ("- deploy: {environment: test, regions: [us-east-1, us-east-1]}",
+         "5:40: regions: expected each region once, found one twice"),
+        ("- deploy: {environment: test, window: office-hour}",
+         "5:39: unknown window 'office-hour'; did you mean 'office-hours'?"),
+        ("- deploy: {environment: test, strategy: bluegreen}",
+         "5:41: strategy of deploy: unknown value 'bluegreen'; did you mean 'blue-green'?"),
+        ("- deploy", "5:3: deploy: expected the key 'environment', which is missing"),
+        ("- deploy: {environment: test, canary: {}}", "5:31: deploy: unknown key 'canary'; expected one of capacity"),
+        ("- deploy: {environment: test, timeout: 5}",
+         "5:40: timeout of deploy: expected a duration such as 30s, 5m, 1h30m or 2d, found 5"),
+        ("- deploy: {environment: test, timeout: 0s}",
+         "5:40: timeout of deploy: expected a duration above nothing and of at most a year, found '0s'"),
+        ("- deploy: {environment: test, retries: 99}", "5:40: retries of deploy: expected at most 10, found 99"),
+        ("- deploy: {environment: test, retries: true}",
+         "5:40: retries of deploy: expected a whole number, found true"),
+        ("- deploy: {environment: test, capacity: 0}", "5:41: capacity of deploy: expected at least 1, found 0"),
+        ("- deploy: {environment: test, name: Big}",
+         "5:37: name of Big: expected a name of lower-case letters, digits and hyphens"),
+        ("- deploy:\n  environment: test",
+         "5:3: expected a stage type as the only key, found deploy, environment; indent the settings below the type"),
+        ("- wait: 5m", "5:3: wait: expected a mapping of settings, found '5m'"),
+        ("- [wait]", "5:3: expected a stage type, alone or with its settings, found a list of 1"),
+        ("- bake-image\n- bake-image",
+         "6:3: two stages are named 'bake-image'; give this one a 'name' of its own"),
+        ("- bake-image: {retires: 3}", "5:16: bake-image: unknown key 'retires'; did you mean 'retries'?"),
+        ("- bake-image: {version: 1.10}", "5:25: version of settings of bake-image: expected text, found 1.1"),
+        ("- bake-image: {artifact: dmo}", "5:26: unknown artifact 'dmo'; did you mean 'demo'?"),
+        ("- bake-image: {needs: [deplo]}\n- deploy: {environment: test}",
+         "5:24: needs of bake-image: unknown stage 'deplo'; did you mean 'deploy'?"),
+        ("- bake-image: {needs: [bake-image]}", "5:24: needs of bake-image: unknown stage 'bake-image'"),
+        ("- wait: {name: a, duration: 1s, needs: [b]}\n- wait: {name: b, duration: 1s, needs: [a]}",
+         "5:40: needs go in a circle: a -> b -> a"),
+        ("- finish-and-archive\n- bake-image", "5:3: finish-and-archive: expected as the last stage"),
+        ("- integration-tests: {environment: test}",
+         "5:3: integration-tests: expected exactly one of command and http"),
+        ("- integration-tests: {environment: test, command: x, http: {}}",
+         "5:3: integration-tests: expected exactly one of command and http"),
+        ("- integration-tests: {command: x}",
+         "5:3: integration-tests: expected the key 'environment', as no deploy comes before"),
+        ("- automated-canary: {environment: production, traffic: 60%}",
+         "5:56: traffic of automated-canary: expected at most 49, found '60%'"),
+        ("- automated-canary: {environment: production, traffic: 5.5%}",
+         "5:56: traffic of automated-canary: expected a whole percent from 1% to 100%, found '5.5%'"),
+        ("- automated-canary: {environment: production, profile: stanard}",
+         "5:56: unknown profile 'stanard'; did you mean 'standard'?"),
+        ("- automated-canary: {environment: production, metrics: [latncy]}",
+         "5:57: metrics: unknown value 'latncy'; did you mean 'latency'?"),
+        ("- automated-canary: {environment: production, metrics: [{name: latency, margn: 2}]}",
+         "5:73: metrics: unknown key 'margn'; did you mean 'margin'?"),
+        ("- automated-canary: {environment: production, metrics: [5]}",
+         "5:57: metrics of automated-canary: expected text or a mapping, found 5"),
+        ("- automated-canary: {environment: production, on_inconclusive: ask}",
+         "5:3: automated-canary: expected approvers, as 'on_inconclusive: ask' needs someone to ask"),
+        ("- progressive-rollout: {environment: production, ramp: [50%, 20%]}",
+         "5:3: progressive-rollout: expected a ramp that rises and ends with 100%"),
+        ("- progressive-rollout: {environment: production, ramp: []}",
+         "5:56: ramp of progressive-rollout: expected at least one, found an empty list"),
+        ("- progressive-rollout: {environment: production, waves: [[us-east-1], [us-east-1]]}",
+         "5:57: waves: expected each region once, found one twice"),
+        ("- progressive-rollout: {environment: production, regions: [us-west-2], waves: [[us-east-1]]}",
+         "5:79: waves of progressive-rollout: expected the same as 'regions'"),
+        ("- wait: {duration: 1s, when: 'params.x =='}", "5:30: when of wait: is not a Jinja expression:"),
+        ("- wait: {duration: 1s, when: 'parms.x'}", "5:30: when of wait: unknown name 'parms'; did you mean 'params'?"),
+        ("- wait: {duration: 1s, when: 'params.x'}", "5:30: when of wait: unknown parameter 'x'; there are none"),
+        ("- wait: {duration: 1s, when: '{{ run }}'}", "5:30: when of wait: expected the expression alone"),
+        ("- bake-image\n- wait: {duration: 1s, when: \"stages['bake'].ok\"}",
+         "6:30: when of wait: unknown earlier stage 'bake'; expected 'bake-image'"),
+        ("- integration-tests: {environment: test, command: 'x {{ params[\"y\"] }}'}",
+         "5:51: command of integration-tests: unknown parameter 'y'; there are none"),
+    ],
+)  # fmt: skip
+def test_a_wrong_stage_is_one_line_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
+    [found] = problems(tmp_path, stages(text))
+    assert found.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("owner: [a]", "1:1: unknown key 'owner'; did you mean 'owners'?"),
+        ("windows: {}", "1:1: unknown key 'windows'; expected one of"),
+        ("description: 5", "1:14: description: expected text, found 5"),
+        ("triggers: [{gti: {repo: x}}]", "1:13: unknown trigger type 'gti'; did you mean 'git'?"),
+        ("triggers: [{schedule: {cron: '0 99 * * *'}}]", "1:30: cron of triggers: expected a cron expression"),
+        ("triggers: [{schedule: {cron: '0 9 * * *', timezone: Mars/Base}}]",
+         "1:53: timezone of triggers: expected a time zone such as UTC"),
+        ("triggers: [{artifact: {name: dmo}}]", "1:30: unknown artifact 'dmo'; did you mean 'demo'?"),
+        ("parameters: {size: {type: integer, default: x}}",
+         "1:20: size of parameters: expected a whole number, found 'x'"),
+        ("parameters: {size: {type: integer, default: 5, maximum: 3}}",
+         "1:20: size of parameters: expected at most 3, found 5"),
+        ("parameters: {size: {type: number, default: true}}",
+         "1:20: size of parameters: expected a number, found true"),
+        ("parameters: {size: {default: a, enum: [b, c]}}",
+         "1:20: size of parameters: expected one of b, c, found 'a'"),
+        ("parameters: {size: {pattern: '['}}", "1:30: pattern of size of parameters: expected a regular expression"),
+        ("parameters: {size: {type: strin}}",
+         "1:27: type of size of parameters: unknown value 'strin'; did you mean 'string'?"),
+        ("parameters: {my-size: {}}", "1:14: parameters: expected a name of letters, digits and underscores"),
+        ("variables: {a: b}", "1:1: variables: expected together with 'template'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_of_the_pipeline_is_one_line_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
+    [found] = problems(tmp_path, f"{text}\n{stages('- bake-image')}")
+    assert found.startswith(expected)
+
+
+def test_a_pipeline_started_by_itself_needs_a_default_for_every_parameter(tmp_path: Path) -> None:
+    text = "parameters: {size: {type: integer}}\ntriggers: [{schedule: {cron: '0 9 * * *'}}]\n" + stages("- bake-image")
+    [found] = problems(tmp_path, text)
+    assert "size of parameters: expected a default, as the schedule trigger cannot ask for a value" in found
+
+
+def test_every_problem_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    found = problems(tmp_path, stages("- bake-imag\n- deploy: {environment: test, retries: x}\n- wait"))
+    assert [line.split(":")[0] for line in found] == ["5", "6", "7"]
+
+
+def test_a_problem_in_another_file_says_who_used_it(tmp_path: Path) -> None:
+    surroundings = {"environments/test.yaml": "environment: test\nregions: [us-east-1]\ncapacity: none\n"}
+    [found] = problems(tmp_path, stages("- deploy: {environment: test}"), surroundings)
+    assert found == (
+        f"{tmp_path}/environments/test.yaml:3:11: capacity: expected a whole number, found 'none' (used at 5:25)"
+    )
+
+
+def test_a_problem_in_a_profile_says_who_used_it(tmp_path: Path) -> None:
+    surroundings = {"canaries/quick.yaml": "extends: standrd\n"}
+    [found] = problems(tmp_path, stages("- automated-canary: {environment: test, profile: quick}"), surroundings)
+    assert "quick.yaml:1:10: unknown profile 'standrd'; did you mean 'standard'? (used at 5:50)" in found
+
+
+def test_profiles_that_extend_each_other_are_refused(tmp_path: Path) -> None:
+    surroundings = {"canaries/standard.yaml": "extends: quick\n"}
+    [found] = problems(tmp_path, stages("- automated-canary: {environment: test, profile: quick}"), surroundings)
+    assert "standard.yaml:1:10: profiles extend each other: quick -> standard" in found
+
+
+def test_two_artifacts_need_a_choice(tmp_path: Path) -> None:
+    text = HEAD.replace("build}", "build}, other: {path: x}") + "stages: [bake-image]\n"
+    [found] = problems(tmp_path, text)
+    assert found == "4:10: bake-image: expected the key 'artifact', as there are 2: demo, other"
+
+
+def test_a_pipeline_without_stages_is_told_so(tmp_path: Path) -> None:
+    assert problems(tmp_path, HEAD) == ["1:1: expected the key 'stages', which is missing"]
