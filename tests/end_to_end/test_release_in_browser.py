@@ -1,0 +1,67 @@
+"""A release as a person sees it: started in the form, judged in the tab, remembered in MLflow."""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from operators.clouds import open_cloud
+from operators.clouds.cloud import Cluster
+from operators.records import Kind
+from tests.end_to_end.releasing import a_release, records_of, under_load
+from tests.end_to_end.test_ui import ARTIFACTS, _logged_in
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(600)]
+
+PIPELINE = "ramping"
+CLUSTER = Cluster("ramping", "production", "us-east-1")
+RAMP = "progressive-rollout.us-east-1.ramp"
+SOON = timedelta(minutes=2)
+
+
+def test_a_bad_release_started_in_the_form_is_rolled_back_and_its_tab_says_why(stack, browser, tmp_path: Path) -> None:
+    stack.client.unpause(PIPELINE, SOON)
+    if not open_cloud("local").weights(CLUSTER):
+        first = stack.client.trigger(PIPELINE, {"artifact_playback": str(a_release(tmp_path, "1.0.0"))})
+        assert stack.client.wait(PIPELINE, first, SOON).state == "success"
+    before = {run.run_id for run in stack.client.runs(PIPELINE)}
+    page = _logged_in(stack, browser, "alice")
+    with under_load(CLUSTER, tmp_path) as load:
+        page.goto(f"{stack.settings.airflow_url}/dags/{PIPELINE}")
+        page.get_by_role("button", name="Trigger").first.click()
+        source = a_release(tmp_path, "1.2.0", error_rate=0.3)
+        page.locator("input[name=element_artifact_playback]").fill(str(source))
+        page.screenshot(path=ARTIFACTS / "release-form.png")
+        page.get_by_role("button", name="Trigger", exact=True).last.click()
+        (run_id,) = stack.eventually(
+            lambda: [r.run_id for r in stack.client.runs(PIPELINE) if r.run_id not in before], "the run"
+        )
+        assert stack.client.wait(PIPELINE, run_id, timedelta(minutes=3)).state == "failed"
+    assert load.counted().lost == 0, load.lost_kinds()
+
+    page.goto(f"{stack.settings.airflow_url}/dags/{PIPELINE}/runs/{quote(run_id, safe='')}")
+    page.get_by_role("link", name="Canary").click()
+    report = page.frame_locator("iframe[title=Canary]").frame_locator("iframe[name=report]")
+    report.get_by_text("Error rate of the canary is").first.wait_for()
+    assert report.locator("svg").count() >= 3
+    page.screenshot(path=ARTIFACTS / "canary-of-a-bad-release.png")
+
+    (decision,) = records_of(PIPELINE, run_id, Kind.DECISION)
+    assert decision.body["judgment"]["verdict"] == "FAIL"
+    found = stack.eventually(lambda: _mlflow_runs(stack, run_id), "the judgment in MLflow", SOON)
+    tags = {tag["key"]: tag["value"] for tag in found[0]["data"]["tags"]}
+    assert {tags["service"], tags["region"], tags["stage"]} == {"ramping", "us-east-1", "progressive-rollout"}
+    metrics = {metric["key"] for metric in found[0]["data"]["metrics"]}
+    assert {"error_rate.evidence_harm", "requests.canary"} <= metrics
+
+
+def _mlflow_runs(stack, run_id: str) -> list[dict]:
+    api = f"{stack.settings.mlflow_url}/api/2.0/mlflow"
+    said = httpx.get(f"{api}/experiments/get-by-name", params={"experiment_name": f"gennaker/{PIPELINE}"}).json()
+    if "experiment" not in said:
+        return []
+    wanted = {"experiment_ids": [said["experiment"]["experiment_id"]], "filter": f"tags.run = '{PIPELINE}/{run_id}'"}
+    runs = httpx.post(f"{api}/runs/search", json=wanted).json().get("runs", [])
+    return [run for run in runs if run["info"]["status"] == "FINISHED"]
