@@ -11,6 +11,7 @@ READY   = $(VENV)/.ready
 help:           ## list the targets
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
+demo: export GENNAKER_DEMO_STARTED_AT := $(shell date +%s)
 demo: $(READY)  ## ship four releases of a small service, and see two of them rolled back
 	@$(BIN)/gennaker demo $(ARGS)
 

@@ -66,18 +66,27 @@ def deviations(score: Score) -> list[str]:
 def table(releases: Sequence[ReleaseScore]) -> Table:
     """The releases as a table."""
     shown = Table(title="Four releases of Playback", title_justify="left")
-    for heading in ("release", "verdict", "minutes", "requests", "lost", "bad answer to 0 %", "verdict to 0 %", "why"):
-        shown.add_column(heading, overflow="fold")
+    for heading in (
+        "release",
+        "verdict",
+        "rolled back",
+        "min",
+        "requests",
+        "lost",
+        "bad answer to 0 %",
+        "verdict to 0 %",
+    ):
+        shown.add_column(heading)
     for r in releases:
         shown.add_row(
             r.version,
             r.verdict,
+            ", ".join(r.rolled_back_regions) or ("canary" if r.verdict == "rolled back" else ""),
             f"{r.minutes:.1f}",
             f"{r.requests:,}",
             str(r.requests_lost),
             _seconds(r.first_failure_to_zero_s),
             _seconds(r.decision_to_zero_s),
-            r.reason,
         )
     return shown
 
