@@ -121,6 +121,7 @@ class Window(BaseModel):
 
     def is_open(self, at: datetime) -> bool:
         """Whether the window is open at `at` (aware)."""
+        at = at.astimezone(UTC)  # in an hour that its clock repeats, a local time equals none of another zone
         return self.next_opening(at) == at
 
     def next_opening(self, at: datetime) -> datetime:
