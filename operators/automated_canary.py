@@ -64,7 +64,7 @@ class StartCanary(ClusterOperator):
         if event["why"]:
             reason = f"baseline and canary did not become healthy in {self.health_timeout}: {event['why']}"
             change.end_comparison()
-            self.run_of(context).turn_back(self.scope.stage, f"{self.scope.stage}: {reason}")
+            self.turn_back(context, f"{self.scope.stage}: {reason}")
             raise AirflowFailException(reason)
         self.ask_again(context)
         before, percent = change.before(), self.traffic_percent
@@ -155,7 +155,7 @@ class TurnBack(ClusterOperator):
         judged = context["ti"].xcom_pull(task_ids=self.judge)
         change.cut(judged["reason"])
         reason = f"{self.scope.stage} in {self.region}: {judged['reason']}"
-        self.run_of(context).turn_back(self.scope.stage, reason)
+        self.turn_back(context, reason)
         return reason
 
 

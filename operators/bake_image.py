@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from airflow.sdk.definitions.context import Context
+from airflow.sdk.exceptions import AirflowFailException
 
 from operators.clouds import open_cloud
 from operators.clouds.cloud import BakeRequest
@@ -50,8 +51,8 @@ class BakeImage(StageOperator):
         try:
             image = run.records.journal.once(key, subject, intent, bake)
         except CloudError as error:
-            run.turn_back(self.scope.stage, f"{self.scope.stage}: {error}")
-            raise
+            self.turn_back(context, f"{self.scope.stage}: {error}")
+            raise AirflowFailException(str(error)) from error
         self.log.info("baked %s %s as %s", image["name"], image["version"], image["digest"])
         if not run.records.search(kind=Kind.IMAGE, run=run.subject.run, stage=self.scope.stage, limit=1):
             run.records.append(Kind.IMAGE, subject, image)

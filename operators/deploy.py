@@ -51,7 +51,7 @@ class Deploy(ClusterOperator):
         if event["why"]:
             reason = f"{group} did not become healthy in {self.health_timeout}: {event['why']}"
             change.roll_back(reason)
-            self.run_of(context).turn_back(self.scope.stage, f"{self.scope.stage} in {self.region}: {reason}")
+            self.turn_back(context, f"{self.scope.stage} in {self.region}: {reason}")
             raise AirflowFailException(reason)
         self.ask_again(context)
         for step in steps(self.strategy, group, change.before()):

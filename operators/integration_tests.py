@@ -101,7 +101,7 @@ class IntegrationTests(StageOperator):
         reason = f"{self.scope.stage} failed against {cluster}: {last[0]}"
         if number < self.tries:
             raise AirflowException(reason)
-        run.turn_back(self.scope.stage, reason)
+        self.turn_back(context, reason)
         raise AirflowFailException(reason)
 
     def _command(self, url: str) -> tuple[bool, str]:

@@ -50,7 +50,7 @@ class ManualJudgment(Staged, HITLOperator):
             answer: Mapping[str, Any] = super().execute_complete(context, event)
         except HITLTimeoutError:
             self._record(context, {"answer": "none", "by": "", "at": ""})
-            self._turn_back(context, f"nobody answered {self.scope.stage} within {self.response_timeout}")
+            self._go_back(context, f"nobody answered {self.scope.stage} within {self.response_timeout}")
         user = answer["responded_by_user"] or {}
         at = answer["responded_at"]
         when = at.isoformat() if isinstance(at, datetime) else str(at)
@@ -58,13 +58,13 @@ class ManualJudgment(Staged, HITLOperator):
         chosen = answer["chosen_options"][0]
         self._record(context, {"answer": chosen, "by": who, "at": when})
         if chosen != APPROVE:
-            self._turn_back(context, f"{who} rejected {self.scope.stage}")
+            self._go_back(context, f"{who} rejected {self.scope.stage}")
         return {"answer": chosen, "by": who}
 
     def _record(self, context: Context, body: Mapping[str, str]) -> None:
         run = self.run_of(context)
         run.records.append(Kind.APPROVAL, replace(run.subject, stage=self.scope.stage), body)
 
-    def _turn_back(self, context: Context, reason: str) -> None:
-        self.run_of(context).turn_back(self.scope.stage, reason)
+    def _go_back(self, context: Context, reason: str) -> None:
+        self.turn_back(context, reason)
         raise AirflowFailException(reason)

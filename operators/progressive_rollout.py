@@ -282,7 +282,7 @@ class SettleRollout(StageOperator):
                     change.revert(f"{', '.join(failed)} rolled back")
         states = {region: change.state().value for region, change in changes.items()}
         if set(states.values()) != {ChangeState.PROMOTED.value}:
-            run.turn_back(self.scope.stage, self._reason(run, states))
+            self.turn_back(context, self._reason(run, states))
         return states
 
     def _change(self, run: Run, region: str) -> Change:

@@ -1,15 +1,16 @@
 """A pipeline run as the records tell it: opened, perhaps turned back, closed."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from canary.errors import GennakerError
 from operators.change import Change, ChangeState
 from operators.clouds import open_cloud
 from operators.clouds.cloud import Cluster
 from operators.errors import RecordError
-from operators.records import Kind, Records, Subject
+from operators.records import Json, Kind, Record, Records, Subject
 
 
 class RunVerdict(StrEnum):
@@ -42,11 +43,11 @@ class Run:
 
     def open(self, facts: Mapping[str, str]) -> None:
         """Writes that the run began, once; `facts` say what of (definition digest, who, why)."""
-        self._once("open", {"state": "opened", **facts})
+        self._once("open", lambda: {"state": "opened", **facts, "open_since": _oldest_open(self.records)})
 
     def turn_back(self, stage: str, reason: str) -> None:
         """Writes that the run goes no further and why; the first to say so is believed."""
-        self._once(f"turned/{stage}", {"state": "turned", "stage": stage, "reason": reason})
+        self._once(f"turned/{stage}", lambda: {"state": "turned", "stage": stage, "reason": reason})
 
     def turned_back(self) -> str | None:
         """Why the run goes no further, or None while it goes forward."""
@@ -56,7 +57,8 @@ class Run:
         """Writes the verdict and its reason and gives the leases back; safe to repeat."""
         for cluster in self.records.leases.of_run(self.subject.run):
             self.records.leases.release(cluster, self.subject.run)
-        self._once("close", {"state": "closed", "verdict": conclusion.verdict.value, "reason": conclusion.reason})
+        verdict, reason = conclusion.verdict.value, conclusion.reason
+        self._once("close", lambda: {"state": "closed", "verdict": verdict, "reason": reason})
 
     def conclusion(self) -> Conclusion | None:
         """The verdict, or None while the run is open."""
@@ -82,7 +84,7 @@ class Run:
 
     def use_cloud(self, environment: str, cloud: str) -> None:
         """Writes which cloud an environment of this run is on, so that anyone can settle it later."""
-        self._once(f"cloud/{environment}", {"state": "uses", "environment": environment, "cloud": cloud})
+        self._once(f"cloud/{environment}", lambda: {"state": "uses", "environment": environment, "cloud": cloud})
 
     def cloud_of(self, environment: str) -> str:
         """The cloud that the run uses for an environment."""
@@ -96,11 +98,10 @@ class Run:
     def _bodies(self) -> list[Mapping[str, object]]:
         return [r.body for r in self.records.search(kind=Kind.RUN, run=self.subject.run)]
 
-    def _once(self, step: str, body: Mapping[str, str]) -> None:
-        def act(_: int) -> Mapping[str, str]:
-            known = [b for b in self._bodies() if b["state"] == body["state"]]
-            if body not in known:
-                self.records.append(Kind.RUN, self.subject, body)
+    def _once(self, step: str, body: Callable[[], Mapping[str, Json]]) -> None:
+        def act(_: int) -> Mapping[str, Json]:
+            if all(known.get("step") != step for known in self._bodies()):
+                self.records.append(Kind.RUN, self.subject, {"step": step, **body()})
             return {}
 
         self.records.journal.once(f"{self.subject.run}/run//{step}", self.subject, {"step": step}, act)
@@ -122,11 +123,34 @@ def settle_all(changes: Iterable[Change], reason: str) -> None:
 
 
 def open_runs(records: Records) -> list[Run]:
-    """Runs that were opened and never closed, oldest first."""
-    opened: dict[str, Subject] = {}
-    for record in records.search(kind=Kind.RUN):
+    """Runs that were opened and never closed, oldest first; what it reads does not grow with history."""
+    return [Run(records, record.subject) for record in _opened(records)]
+
+
+def _opened(records: Records) -> list[Record]:
+    """The first records of the runs that are open."""
+    opened: dict[str, Record] = {}
+    for record in records.search(kind=Kind.RUN, since=_known_since(records)):
         if record.body["state"] == "opened":
-            opened[record.subject.run] = replace(record.subject, stage="", environment="", region="")
+            opened[record.subject.run] = record
         elif record.body["state"] == "closed":
             opened.pop(record.subject.run, None)
-    return [Run(records, subject) for subject in opened.values()]
+    return list(opened.values())
+
+
+def _oldest_open(records: Records) -> int:
+    """The place in the chain before which every run is closed."""
+    opened = _opened(records)
+    if opened:
+        return opened[0].seq
+    newest = records.search(kind=Kind.RUN, newest_first=True, limit=1)
+    return newest[0].seq if newest else 0
+
+
+def _known_since(records: Records) -> int:
+    """What `_oldest_open` was when the run that was written of last began; it only ever rises."""
+    for newest in records.search(kind=Kind.RUN, newest_first=True, limit=1):
+        first = records.search(kind=Kind.RUN, run=newest.subject.run, limit=1)[0]
+        since: Any = first.body.get("open_since", 0)
+        return int(since)
+    return 0

@@ -40,6 +40,7 @@ class Scope:
         stage: name of the stage.
         definition: digest of the resolved definition.
         when: condition of the stage, `""` for always.
+        is_optional: whether the run goes on when the stage fails.
     """
 
     pipeline: str
@@ -47,6 +48,7 @@ class Scope:
     stage: str
     definition: str
     when: str = ""
+    is_optional: bool = False
 
     def run(self, run_id: str, records: Records) -> Run:
         """The run in the records."""
@@ -75,14 +77,19 @@ class Staged:
     def enter(self, context: Context) -> Run:
         """Opens the run in the records; skips the task when the run is over, turned back, or `when` says no."""
         run = self.run_of(context)
-        run.open({"definition": self.scope.definition, "run_type": word(context["dag_run"].run_type)})
         if ended := run.conclusion():
             raise AirflowSkipException(f"the run was closed as {ended.verdict}: {ended.reason}")
+        run.open({"definition": self.scope.definition, "run_type": word(context["dag_run"].run_type)})
         if reason := run.turned_back():
             raise AirflowSkipException(f"the run turned back: {reason}")
         if not is_wanted(self.scope.when, names(context)):
             raise AirflowSkipException(f"the condition of {self.scope.stage} does not hold: {self.scope.when}")
         return run
+
+    def turn_back(self, context: Context, reason: str) -> None:
+        """Writes that the run goes no further because of this stage, unless it is optional."""
+        if not self.scope.is_optional:
+            self.run_of(context).turn_back(self.scope.stage, reason)
 
 
 class StageOperator(Staged, BaseOperator):

@@ -86,6 +86,7 @@ class _Compiler:
                 stage=stage.name,
                 definition=self.pipeline.definition_digest,
                 when=stage.when,
+                is_optional=stage.on_failure is s.OnFailure.CONTINUE,
             ),
             "retries": max(RETRIES, stage.retries),
             "execution_timeout": stage.timeout,

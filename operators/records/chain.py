@@ -48,10 +48,17 @@ def append(connection: Connection, at: datetime, kind: Kind, subject: Subject, b
 
 
 def search(
-    connection: Connection, wanted: Mapping[str, str | None], *, newest_first: bool = False, limit: int | None = None
+    connection: Connection,
+    wanted: Mapping[str, str | None],
+    *,
+    since: int = 0,
+    newest_first: bool = False,
+    limit: int | None = None,
 ) -> list[Record]:
-    """The records whose columns hold the wanted values (None: any), in order."""
+    """The records from `since` on whose columns hold the wanted values (None: any), in order."""
     query = select(RECORDS).order_by(RECORDS.c.seq.desc() if newest_first else RECORDS.c.seq).limit(limit)
+    if since:
+        query = query.where(RECORDS.c.seq >= since)
     for name, value in wanted.items():
         if value is not None:
             query = query.where(RECORDS.c[name] == value)

@@ -55,14 +55,18 @@ class Records:
         environment: str | None = None,
         region: str | None = None,
         stage: str | None = None,
+        since: int = 0,
         newest_first: bool = False,
         limit: int | None = None,
     ) -> list[Record]:
-        """The records that fit all that is given, oldest first unless asked otherwise."""
+        """The records that fit all that is given, oldest first unless asked otherwise.
+
+        `since` is the place in the chain to begin at.
+        """
         wanted = {"run": run, "service": service, "environment": environment, "region": region, "stage": stage}
         with self.database.read() as connection:
             return chain.search(
-                connection, {"kind": kind and kind.value, **wanted}, newest_first=newest_first, limit=limit
+                connection, {"kind": kind and kind.value, **wanted}, since=since, newest_first=newest_first, limit=limit
             )
 
     def verify(self) -> Verification:

@@ -38,6 +38,7 @@ RECORDS = Table(
     Column("previous", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Index("records_by_run", "run", "seq"),
+    Index("records_by_kind", "kind", "seq"),
     Index("records_by_cluster", "service", "environment", "region", "seq"),
 )
 
