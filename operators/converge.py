@@ -9,7 +9,7 @@ from airflow.sdk.definitions.context import Context
 from canary.errors import GennakerError
 from operators.finish_and_archive import conclude
 from operators.memory import Memory
-from operators.records import Kind, Records
+from operators.records import Kind, Records, Subject
 from operators.runs import Conclusion, Run, RunVerdict, open_runs
 from operators.stage import word
 
@@ -31,6 +31,7 @@ class Converge(BaseOperator):
                 done += converge(run, is_dead)
             except GennakerError as error:
                 self.log.warning("%s cannot be finished yet, the next minute tries again: %s", run.subject.run, error)
+        done += free_leases(records)
         for line in done:
             self.log.info("%s", line)
         Memory(records).deliver()
@@ -50,6 +51,16 @@ def converge(run: Run, is_dead: Callable[[Run], bool]) -> list[str]:
     lines.append(f"{run.subject.run}: closed as {conclusion.verdict.value}: {conclusion.reason}")
     run.records.append(Kind.CONVERGED, run.subject, {"did": lines})
     run.close(conclusion)
+    return lines
+
+
+def free_leases(records: Records) -> list[str]:
+    """Gives back what a task took while its run was being closed; what it did, a line each."""
+    lines = []
+    for lease in records.leases.all():
+        if Run(records, Subject(run=lease.run)).conclusion():
+            records.leases.release(lease.cluster, lease.run)
+            lines.append(f"{lease.run}: gave back {lease.cluster}")
     return lines
 
 

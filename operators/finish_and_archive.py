@@ -8,10 +8,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from canary.errors import GennakerError
 from operators.change import Change, ChangeState
-from operators.home import home
-from operators.images import delete, images
 from operators.memory import Memory
-from operators.retention import prune_groups
+from operators.retention import prune_groups, prune_images
 from operators.runs import Conclusion, Run, RunVerdict
 from operators.stage import StageOperator, run_id_of, word
 
@@ -38,7 +36,8 @@ class FinishAndArchive(StageOperator):
         """Closes the run; fails, with the reason, when it was not promoted."""
         run = self.run_of(context)
         states = run.settle("the run ended before the stage did")
-        conclusion = conclude(run, states, self._failed_stages(context))
+        needed = {place: state for place, state in states.items() if place.split("/")[0] not in self.optional}
+        conclusion = conclude(run, needed, self._failed_stages(context))
         self._clean(run)
         run.close(conclusion)
         Memory(run.records).deliver()
@@ -56,12 +55,13 @@ class FinishAndArchive(StageOperator):
         return sorted(failed - {self.task_id} - set(self.optional))
 
     def _clean(self, run: Run) -> None:
-        for change in _by_cluster(run):
-            try:
-                prune_groups(change.cloud, change.cluster, self.keep_groups)
-            except GennakerError as error:
-                self.log.warning("not cleaned, the next run tries again: %s", error)
-        _prune_images(run, self.keep_images)
+        try:
+            for change in _by_cluster(run):
+                if run.records.leases.holder(str(change.cluster)) == run.subject.run:
+                    prune_groups(change.cloud, change.cluster, self.keep_groups)
+            prune_images(run.records, run.subject.service, self.keep_images)
+        except GennakerError as error:
+            self.log.warning("not cleaned, the next run tries again: %s", error)
 
 
 def conclude(run: Run, states: Mapping[str, ChangeState], failed: list[str]) -> Conclusion:
@@ -80,13 +80,3 @@ def conclude(run: Run, states: Mapping[str, ChangeState], failed: list[str]) -> 
 
 def _by_cluster(run: Run) -> list[Change]:
     return list({str(change.cluster): change for change in run.changes()}.values())
-
-
-def _prune_images(run: Run, keep: int) -> None:
-    store = home() / "images"
-    in_use = {group.spec.image for change in run.changes() for group in change.cloud.groups(change.cluster)}
-    baked = [r.body["digest"] for r in run.records.search(service=run.subject.service) if "digest" in r.body]
-    recent = set(list(dict.fromkeys(reversed(baked)))[:keep])
-    for image in images(store):
-        if image.digest in set(baked) - recent - in_use:
-            delete(store, image.digest)

@@ -1,8 +1,6 @@
 """Integration tests: a command or an HTTP check against what was deployed."""
 
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,10 +15,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from operators.atomic_file import write_atomically
 from operators.clouds import open_cloud
 from operators.clouds.cloud import Cluster
+from operators.commands import Command
 from operators.environment import Environment
 from operators.home import home
 from operators.records import Json, Kind
-from operators.records.redact import redact
 from operators.stage import StageOperator, local_path
 from operators.watch import judgment_id
 
@@ -80,6 +78,7 @@ class IntegrationTests(StageOperator):
         self.http = http
         self.time_limit = time_limit
         self.tries = tries
+        self._running: Command | None = None
 
     def execute(self, context: Context) -> dict[str, str]:
         """Runs them; raises when they fail, and turns the run back at the last try."""
@@ -111,35 +110,13 @@ class IntegrationTests(StageOperator):
             "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", os.defpath)]),
         }
         inherited = {k: v for k, v in os.environ.items() if k in ("HOME", "LANG", "LC_ALL", "TMPDIR")}
-        return run_command(self.command, local_path(self.source), {**inherited, **settings}, self.time_limit)
+        self._running = Command(self.command, local_path(self.source), {**inherited, **settings})
+        return self._running.run(self.time_limit)
 
-
-def run_command(command: str, folder: Path, environment: Mapping[str, str], time_limit: timedelta) -> tuple[bool, str]:
-    """Whether a shell command ended with 0 in time, and what it printed, secrets taken out.
-
-    The command and all it started are ended when the time is over or the task is killed.
-    """
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", command],
-        cwd=folder,
-        env=dict(environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=time_limit.total_seconds())
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        return False, f"{redact(output)}\nnot done within {time_limit}"
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
-    return process.returncode == 0, str(redact(output))
+    def on_kill(self) -> None:
+        """Ends the command, with all it started, when Airflow ends the task."""
+        if self._running is not None:
+            self._running.end()
 
 
 def _check(url: str, check: HttpCheck, time_limit: timedelta) -> tuple[bool, str]:
