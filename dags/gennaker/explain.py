@@ -107,15 +107,16 @@ def _subject(path: tuple[int | str, ...], tree: Table) -> str:
     steps = list(_steps_in(path, tree))
     words = [step for step in steps if isinstance(step, str)]
     if words[:1] == ["stages"] and len(steps) > 1:
-        stage = tree["stages"][steps[1]]
-        words = [str(stage["name"]), *words[1:]]
+        stages: Any = tree["stages"]
+        words = [str(stages[steps[1]]["name"]), *words[1:]]
     return " of ".join(reversed(words)) + ": " if words else ""
 
 
 def _steps_in(path: tuple[int | str, ...], tree: Table) -> Iterable[int | str]:
     node: Any = tree
     for step in path:
-        if (isinstance(node, dict) and step in node) or (isinstance(node, list) and isinstance(step, int)):
+        is_there = step in node if isinstance(node, dict) else isinstance(node, list) and isinstance(step, int)
+        if is_there:
             yield step
             node = node[step]
 

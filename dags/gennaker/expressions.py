@@ -83,8 +83,8 @@ def _parsed(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     for name in sorted(find_undeclared_variables(tree)):
         if name not in ALLOWED:
             return unknown("name", name, ALLOWED), ()
-    reads = ((read, read.node) for read in tree.find_all((nodes.Getattr, nodes.Getitem)))
-    return "", tuple((of.name, key) for read, of in reads if isinstance(of, nodes.Name) and (key := _key(read)))
+    read: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
+    return "", tuple((of.name, key) for node in read if isinstance(of := node.node, nodes.Name) and (key := _key(node)))
 
 
 def _key(read: nodes.Getattr | nodes.Getitem) -> str:

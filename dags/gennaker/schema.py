@@ -51,6 +51,7 @@ def _keep_file_keys(definition: Schema, model: type[BaseModel]) -> None:
     definition["required"] = [key for key in definition.get("required", ()) if key in keys]
     for name, field in model.model_fields.items():
         written = definition["properties"].get(field.alias or name, {})
+        written.setdefault("description", field.description)  # pydantic leaves out one that the type has too
         if isinstance(field.default, timedelta):
             written["default"] = format_duration(field.default)
         elif not field.default and field.default is not False:
