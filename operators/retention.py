@@ -14,7 +14,7 @@ def prune_groups(cloud: Cloud, cluster: Cluster, keep: int) -> tuple[str, ...]:
     """Destroys groups without traffic but the newest `keep`; returns the names, safe to repeat."""
     weights = cloud.weights(cluster)
     idle = [g.name for g in cloud.groups(cluster) if not weights.get(g.name)]
-    old = idle[: len(idle) - keep] if keep else idle
+    old = idle[: max(len(idle) - keep, 0)]
     for group in old:
         cloud.destroy(group)
     return tuple(old)
