@@ -17,7 +17,6 @@ from tests.fakes.release import (
     CLUSTER,
     PIPELINE,
     REGIONS,
-    a_change,
     a_run,
     a_stable_group,
     an_open_run,
