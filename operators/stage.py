@@ -26,6 +26,8 @@ from operators.windows import Calendar
 #: Operations are safe to repeat, so a killed worker or a lost answer is simply tried again.
 RETRIES: Final = 3
 RETRY_DELAY: Final = timedelta(seconds=2)
+#: How long a run waits for another one to be done with a cluster.
+LEASE_PATIENCE: Final = timedelta(hours=1)
 #: A run's parameter of this prefix and an artifact's name says where the artifact is.
 ARTIFACT: Final = "artifact_"
 
@@ -130,7 +132,13 @@ class ClusterOperator(StageOperator):
         return self.begin(context)
 
     def begin(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
-        """Takes the lease and starts; waits, deferred, while it is held or the calendar is closed."""
+        """Takes the lease and starts; waits, deferred, while it is held or the calendar is closed.
+
+        Two runs that wait for each other's clusters would wait for ever, so the wait is bounded:
+        then the run is refused, by the name of the one that holds the lease.
+        """
+        if event and event.get("holder"):
+            raise AirflowFailException(f"{event['holder']} has been changing {event['cluster']} for {LEASE_PATIENCE}")
         environment = Environment.from_json(self.environment)
         self.enter(context).use_cloud(environment.name, environment.cloud)
         change = self.change_of(context)
@@ -140,7 +148,8 @@ class ClusterOperator(StageOperator):
             change.begin()
         except LeaseHeld as held:
             self.log.info("waiting: %s", held)
-            self.defer(trigger=LeaseTrigger(cluster=str(change.cluster)), method_name="begin")
+            trigger = LeaseTrigger(cluster=str(change.cluster), deadline=datetime.now(UTC) + LEASE_PATIENCE)
+            self.defer(trigger=trigger, method_name="begin")
         return self.start(context, change)
 
     def goes_forward(self, change: Change) -> bool:

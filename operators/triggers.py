@@ -12,24 +12,27 @@ POLL_S: Final = 0.5
 
 
 class LeaseTrigger(BaseTrigger):
-    """Fires when nobody holds the lease of `cluster`."""
+    """Fires when nobody holds the lease of `cluster`, or at `deadline` with the `holder`."""
 
-    def __init__(self, cluster: str) -> None:
+    def __init__(self, cluster: str, deadline: datetime) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         self.cluster = cluster
+        self.deadline = deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """What another triggerer needs to go on."""
-        return "operators.triggers.LeaseTrigger", {"cluster": self.cluster}
+        return "operators.triggers.LeaseTrigger", {"cluster": self.cluster, "deadline": self.deadline}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Polls the leases."""
         from operators.records import Records
 
         records = await asyncio.to_thread(Records.open)
-        while await asyncio.to_thread(records.leases.holder, self.cluster) is not None:  # noqa: ASYNC110 - a database
+        while holder := await asyncio.to_thread(records.leases.holder, self.cluster):
+            if datetime.now(UTC) >= self.deadline:
+                break
             await asyncio.sleep(POLL_S)
-        yield TriggerEvent({"cluster": self.cluster})
+        yield TriggerEvent({"cluster": self.cluster, "holder": holder or ""})
 
 
 class HealthTrigger(BaseTrigger):

@@ -6,10 +6,18 @@ from gennaker import expressions
 from gennaker.errors import PipelineErrors, unknown
 from gennaker.fill import Filler
 from gennaker.graph import ancestors, cycle, order
-from gennaker.model import ArtifactTrigger, Environment, Pipeline, ScheduleTrigger
+from gennaker.model import ArtifactTrigger, Environment, Pipeline, Policies, ScheduleTrigger
 from gennaker.report import Report
 from gennaker.shape import FINISH
-from gennaker.stages import AutomatedCanary, Deploy, ProgressiveRollout, Stage, Window
+from gennaker.stages import (
+    AutomatedCanary,
+    BakeImage,
+    Deploy,
+    IntegrationTests,
+    ProgressiveRollout,
+    Stage,
+    Window,
+)
 from gennaker.surroundings import Surroundings
 from gennaker.tree import Table
 from operators.windows import Window as ExecutionWindow
@@ -32,15 +40,19 @@ def check(pipeline: Pipeline, tree: Table, around: Surroundings) -> Pipeline:
     before = ancestors(needs, ordered)
     filler = Filler(pipeline, before, around, report)
     stages = {stage.name: filler.stage(index, stage) for index, stage in enumerate(pipeline.stages)}
+    _check_images(pipeline, before, report)
     _check_expressions(pipeline, before, report)
-    windows = _windows(tuple(stages.values()), filler.environments, around, report)
+    policies = _policies(around, report)
+    windows = _windows(tuple(stages.values()), filler.environments, policies.windows, report)
     report.refuse()
+    freezes = tuple(freeze for freeze in policies.freezes if any(map(freeze.concerns, filler.environments)))
     return pipeline.model_copy(
         update={
             "service": pipeline.service or pipeline.pipeline,
             "stages": tuple(stages[name] for name in ordered),
             "environments": filler.environments,
             "windows": windows,
+            "freezes": freezes,
         }
     )
 
@@ -73,6 +85,18 @@ def _check_defaults(pipeline: Pipeline, trigger: str, report: Report) -> None:
             report.add(what, "parameters", name)
 
 
+def _check_images(pipeline: Pipeline, before: Mapping[str, Collection[str]], report: Report) -> None:
+    """A pipeline bakes one image, and every stage that acts on it comes after."""
+    bakes = [stage.name for stage in pipeline.stages if isinstance(stage, BakeImage)]
+    for index, stage in enumerate(pipeline.stages):
+        if stage.name in bakes[1:]:
+            what = f"{stage.name}: expected one bake-image, as a pipeline delivers one image; the first is '{bakes[0]}'"
+            report.add(what, "stages", index)
+        acts = isinstance(stage, Deploy | IntegrationTests | AutomatedCanary | ProgressiveRollout)
+        if acts and not any(bake in before[stage.name] for bake in bakes):
+            report.add(f"{stage.name}: expected a bake-image before it, as it acts on the image", "stages", index)
+
+
 def _check_expressions(pipeline: Pipeline, before: Mapping[str, Collection[str]], report: Report) -> None:
     params, artifacts = frozenset(pipeline.parameters), frozenset(pipeline.artifacts)
     for index, stage in enumerate(pipeline.stages):
@@ -87,8 +111,20 @@ def _check_expressions(pipeline: Pipeline, before: Mapping[str, Collection[str]]
                 report.add(f"{path[0]} of {stage.name}: {wrong}", "stages", index, *path)
 
 
+def _policies(around: Surroundings, report: Report) -> Policies:
+    """Windows and freezes; while their file is wrong no pipeline passes, lest a freeze be missed."""
+    try:
+        return around.policies
+    except PipelineErrors as errors:
+        report.take(errors)
+        return Policies()
+
+
 def _windows(
-    stages: Sequence[Stage], environments: Mapping[str, Environment], around: Surroundings, report: Report
+    stages: Sequence[Stage],
+    environments: Mapping[str, Environment],
+    known: Mapping[str, ExecutionWindow],
+    report: Report,
 ) -> Mapping[str, ExecutionWindow]:
     """The execution windows that stages and environments name."""
     wanted: dict[str, tuple[str | int, ...]] = {}
@@ -98,13 +134,6 @@ def _windows(
     for environment in environments.values():
         if environment.window:
             wanted.setdefault(environment.window, ())
-    if not wanted:
-        return {}
-    try:
-        known = around.policies.windows
-    except PipelineErrors as errors:
-        report.take(errors, *next(iter(wanted.values())))
-        return {}
     for name, path in wanted.items():
         if name not in known:
             report.add(unknown("window", name, known), *path)

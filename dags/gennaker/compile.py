@@ -104,7 +104,7 @@ class _Compiler:
             **self.common(stage),
             "environment": self.environment(stage.environment),
             "region": region,
-            "calendar": self.calendar(stage.window, self.pipeline.environments[stage.environment].window),
+            "calendar": self.calendar(stage.window, environment=stage.environment),
         }
 
     def image(self) -> str:
@@ -116,10 +116,12 @@ class _Compiler:
         """A template for an artifact's directory."""
         return "{{ params['" + artifact_parameter(artifact) + "'] }}"
 
-    def calendar(self, *windows: str) -> dict[str, Any]:
-        """The calendar of the named windows, as operators take it; empty names are left out."""
-        named = tuple(self.pipeline.windows[name] for name in dict.fromkeys(windows) if name)
-        return Calendar(windows=named).model_dump(mode="json")
+    def calendar(self, window: str, environment: str = "") -> dict[str, Any]:
+        """The calendar of a window, `""` for none, and of an environment's own window and freezes."""
+        names = (window, self.pipeline.environments[environment].window if environment else "")
+        windows = tuple(self.pipeline.windows[name] for name in dict.fromkeys(names) if name)
+        freezes = tuple(f for f in self.pipeline.freezes if environment and f.concerns(environment))
+        return Calendar(windows=windows, freezes=freezes).model_dump(mode="json")
 
 
 def compile_pipeline(pipeline: Pipeline) -> DAG:

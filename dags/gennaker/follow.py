@@ -1,5 +1,6 @@
 """Following a run over REST: what its stages do now, and what it came to in the end."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ import httpx
 from canary.errors import GennakerError
 from gennaker.stack.client import AirflowClient, Run
 from gennaker.stack.connection import AirflowRefused
+from gennaker.stack.settings import remembered
 
 #: Seconds between two questions; a person is watching.
 POLL_S: Final = 0.5
+#: The converge DAG comes by every minute, and takes a while to settle a run.
+CONVERGE_PATIENCE: Final = timedelta(seconds=100)
 #: States of a task worth a line of progress.
 _TOLD: Final = frozenset({"running", "deferred", "awaiting_input", "success", "failed", "skipped", "upstream_failed"})
 
@@ -69,5 +73,21 @@ def _ending(client: AirflowClient, run: Run, states: Mapping[str, str]) -> Endin
                 raise
         else:
             return Ending(run, str(said["verdict"]), str(said["reason"]))
+    if ending := _by_converge(run):
+        return ending
     failed = sorted(task for task, state in states.items() if state == "failed")
     return Ending(run, "failed", f"the run ended without a record; failed tasks: {', '.join(failed) or 'none'}")
+
+
+def _by_converge(run: Run) -> Ending | None:
+    """What the converge DAG made of a run that ended early; None where the records are not on this machine."""
+    from operators.records import Records, Subject
+    from operators.runs import Run as RunOfRecords
+
+    if remembered() is None or os.environ.get("GENNAKER_AIRFLOW_URL"):
+        return None
+    recorded = RunOfRecords(Records.open(), Subject(run=f"{run.dag_id}/{run.run_id}"))
+    deadline = time.monotonic() + CONVERGE_PATIENCE.total_seconds()
+    while (conclusion := recorded.conclusion()) is None and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    return Ending(run, conclusion.verdict.value, conclusion.reason) if conclusion else None

@@ -112,15 +112,18 @@ class Pipeline(Frozen):
     template: str = Field(default="", description="Template its stages come from, as name@version.")
     environments: Mapping[Name, Environment] = Field(default_factory=dict)
     windows: Mapping[Name, Window] = Field(default_factory=dict)
+    freezes: tuple[Freeze, ...] = ()
     file: str = ""
 
     @cached_property
     def definition_digest(self) -> str:
         """`sha256:...` of the resolved definition, with the environments, windows and profiles it uses.
 
-        Where the file is does not matter; two equal definitions have the same digest.
+        Where the file is does not matter, nor what is frozen at the time; two equal definitions have the
+        same digest.
         """
-        body = json.dumps(self.model_dump(mode="json", exclude={"file"}), sort_keys=True, separators=(",", ":"))
+        said = self.model_dump(mode="json", exclude={"file", "freezes"})
+        body = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return f"sha256:{sha256(body.encode()).hexdigest()}"
 
     def stage(self, name: str) -> Stage:

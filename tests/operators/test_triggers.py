@@ -32,7 +32,11 @@ async def fired_after(trigger: BaseTrigger, change: Any) -> Any:
 
 @pytest.mark.parametrize(
     "trigger",
-    [LeaseTrigger(str(CLUSTER)), HealthTrigger("memory", ["v1", "v2"], soon()), WatchTrigger({"judgment": "1"})],
+    [
+        LeaseTrigger(str(CLUSTER), soon()),
+        HealthTrigger("memory", ["v1", "v2"], soon()),
+        WatchTrigger({"judgment": "1"}),
+    ],
     ids=lambda trigger: type(trigger).__name__,
 )
 def test_a_trigger_can_be_made_again_from_what_it_serializes(trigger: BaseTrigger) -> None:
@@ -43,13 +47,16 @@ def test_a_trigger_can_be_made_again_from_what_it_serializes(trigger: BaseTrigge
 
 
 def test_a_free_lease_is_told_at_once(records: Records) -> None:
-    assert fire(LeaseTrigger(str(CLUSTER))) == {"cluster": str(CLUSTER)}
+    assert fire(LeaseTrigger(str(CLUSTER), soon())) == {"cluster": str(CLUSTER), "holder": ""}
 
 
 def test_a_lease_is_waited_for_until_it_is_released(records: Records) -> None:
     records.leases.take(str(CLUSTER), "playback/1")
     release = lambda: records.leases.release(str(CLUSTER), "playback/1")  # noqa: E731
-    assert asyncio.run(fired_after(LeaseTrigger(str(CLUSTER)), release)) == {"cluster": str(CLUSTER)}
+    assert asyncio.run(fired_after(LeaseTrigger(str(CLUSTER), soon()), release)) == {
+        "cluster": str(CLUSTER),
+        "holder": "",
+    }
 
 
 def test_healthy_groups_are_told_at_once(records: Records, cloud: MemoryCloud) -> None:

@@ -54,9 +54,18 @@ def _artifacts(given: list[str]) -> dict[str, str]:
 
 
 def _params(given: list[str]) -> dict[str, object]:
-    import yaml
+    return {name: _value(text) for name, text in map(_pair, given)}
 
-    return {name: yaml.safe_load(value) for name, value in map(_pair, given)}
+
+def _value(text: str) -> object:
+    """A number, boolean or list as JSON has it; any other text is itself."""
+    import json
+
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return text
+    return value
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from operators.atomic_file import write_atomically
 
 #: Requests a second to each region: enough evidence for a verdict in half a minute, and two cores carry it.
-RATE_RPS: Final = 100
+RATE_RPS: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,14 @@ class Load:
         return [f"{name}: {kind} {what}" for name, t in targets.items() for kind, what in t["lost_kinds"].items()]
 
     def seconds_of(self, version: str, region: str) -> float | None:
-        """Seconds from a release's first own failure in a region to its last answer there; None without one."""
+        """Seconds from a release's first bad answer in a region to its last answer there.
+
+        Where no answer was bad by itself (a slow release), from its first answer; None when it was never there.
+        """
         seen = self._figures().get("targets", {}).get(region, {}).get("versions", {}).get(version)
-        if not seen or seen["first_own_failure"] is None:
+        if not seen or seen["last_seen"] is None:
             return None
-        return float(seen["last_seen"]) - float(seen["first_own_failure"])
+        return float(seen["last_seen"]) - float(seen["first_own_failure"] or seen["first_seen"])
 
     def _figures(self) -> Mapping[str, Any]:
         try:

@@ -66,16 +66,7 @@ def deviations(score: Score) -> list[str]:
 def table(releases: Sequence[ReleaseScore]) -> Table:
     """The releases as a table."""
     shown = Table(title="Four releases of Playback", title_justify="left")
-    for heading in (
-        "release",
-        "verdict",
-        "rolled back",
-        "min",
-        "requests",
-        "lost",
-        "bad answer to 0 %",
-        "verdict to 0 %",
-    ):
+    for heading in ("release", "verdict", "back in", "min", "requests", "lost", "bad to 0 %", "decided to 0 %"):
         shown.add_column(heading)
     for r in releases:
         shown.add_row(

@@ -1,6 +1,7 @@
 """The environment of every process of a local stack."""
 
 import json
+import os
 
 from gennaker.stack.secrets import USERS
 from gennaker.stack.settings import StackSettings
@@ -9,12 +10,14 @@ from gennaker.stack.settings import StackSettings
 def environment(settings: StackSettings) -> dict[str, str]:
     """Variables by name: what makes Airflow, MLflow and their children this stack's.
 
-    Holds no secret: the keys are in `airflow.cfg`.
+    Holds no secret of the stack's own: the keys are in `airflow.cfg`.
     """
     return {
         "GENNAKER_HOME": str(settings.home),
         "GENNAKER_DAGS": str(settings.dags),
         "AIRFLOW_HOME": str(settings.airflow_home),
+        # Tasks and commands must read and write the same records.
+        **{name: os.environ[name] for name in ("GENNAKER_RECORDS_URL",) if name in os.environ},
         **_airflow(settings),
         **_recovery(),
         "MLFLOW_TRACKING_URI": settings.mlflow_url,

@@ -1,4 +1,4 @@
-"""The five programs of a local stack: Airflow's four components and MLflow."""
+"""The six programs of a local stack: Airflow's four components, MLflow, and the keeper of the local cloud."""
 
 import sys
 from datetime import timedelta
@@ -44,6 +44,12 @@ def mlflow_program(settings: StackSettings) -> Program:
     command += ["--artifacts-destination", str(folder / "artifacts")]
     command += ["--host", "127.0.0.1", "--port", str(settings.mlflow_port), "--workers", "1"]
     return Program("mlflow", tuple(command), directory=folder, environment=environment(settings), stop_wait=STOP_WAIT)
+
+
+def cloud_program(settings: StackSettings) -> Program:
+    """What keeps the local cloud running; the cloud itself outlives it."""
+    command = (sys.executable, "-m", "operators.clouds.local.keep")
+    return Program("local-cloud", command, directory=settings.home, environment=environment(settings))
 
 
 def airflow_command() -> tuple[str, ...]:

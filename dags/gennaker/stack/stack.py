@@ -10,7 +10,7 @@ import psutil
 
 from gennaker.stack.health import COMPONENTS, health
 from gennaker.stack.migrate import ensure_migrated
-from gennaker.stack.programs import airflow_programs, mlflow_program
+from gennaker.stack.programs import airflow_programs, cloud_program, mlflow_program
 from gennaker.stack.secrets import ensure_secrets
 from gennaker.stack.settings import StackError, StackSettings, fresh, remember, remembered
 from gennaker.stack.sweep import sweep
@@ -50,6 +50,7 @@ def up(tell: Tell = lambda progress: None, patience: timedelta = PATIENCE) -> St
     tell(Progress("preparing Airflow's database", {}))
     ensure_migrated(settings)
     keeper.put(*airflow_programs(settings))
+    keeper.put(cloud_program(settings))
     _wait(keeper, settings, tell, patience)
     return settings
 
