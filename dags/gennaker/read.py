@@ -16,6 +16,7 @@ from gennaker.profiles import Profiles
 from gennaker.shape import shape
 from gennaker.stages import Judged
 from gennaker.templates import PipelineFile, Template, read_template
+from gennaker.tree import place_of
 
 _Value = TypeVar("_Value")
 _SUFFIX: Final = ".yaml"
@@ -112,7 +113,21 @@ class Library:
         """Execution windows and freezes; none without `policies/windows.yaml`."""
         if not (self.folder / "policies" / f"windows{_SUFFIX}").is_file():
             return Policies()
-        return self._once("policies", "windows", lambda path: validate(Policies, parse_file(path)))
+        return self._once("policies", "windows", self._read_policies)
+
+    def _read_policies(self, path: Path) -> Policies:
+        tree = parse_file(path)
+        policies = validate(Policies, tree)
+        known = self.environment_names()
+        problems = [
+            Problem(place_of(tree, ("freezes", index, "environments", position)), unknown("environment", name, known))
+            for index, freeze in enumerate(policies.freezes)
+            for position, name in enumerate(freeze.environments)
+            if name not in known
+        ]
+        if problems:  # a freeze of an environment that does not exist would freeze nothing
+            raise PipelineErrors(problems)
+        return policies
 
     def wrong_files(self) -> list[Problem]:
         """What is wrong with environments, templates, profiles and policies, used or not."""

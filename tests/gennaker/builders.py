@@ -30,8 +30,9 @@ def a_library(folder: Path, files: dict[str, str] | None = None) -> Library:
 
 
 def stages(text: str) -> str:
-    """A whole pipeline file with these stages."""
-    return f"{HEAD}stages:\n{text.strip()}\n"
+    """A whole pipeline file with these stages, and an image baked before them."""
+    bake = "" if "bake-image" in text else "- bake-image\n"
+    return f"{HEAD}stages:\n{bake}{text.strip()}\n"
 
 
 def resolve(folder: Path, text: str, files: dict[str, str] | None = None) -> Pipeline:

@@ -32,11 +32,11 @@ def test_a_setting_of_a_stage_is_told_with_its_old_and_new_value(tmp_path: Path)
 
 def test_stages_that_come_and_go_are_named(tmp_path: Path) -> None:
     [change] = plan(
-        tmp_path, {"pipelines/demo.yaml": TEXT.replace("- deploy: {environment: test}", "- bake-image")}
+        tmp_path, {"pipelines/demo.yaml": TEXT.replace("- deploy: {environment: test}", "- wait: {duration: 1m}")}
     ).pipelines
-    assert change.stages_added == ("bake-image",)
+    assert change.stages_added == ("wait",)
     assert change.stages_removed == ("deploy",)
-    assert SettingChange("automated-canary.needs", ["deploy"], ["bake-image"]) in change.settings
+    assert SettingChange("automated-canary.needs", ["deploy"], ["wait"]) in change.settings
 
 
 @pytest.mark.parametrize(

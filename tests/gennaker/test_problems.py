@@ -4,39 +4,39 @@ from pathlib import Path
 
 import pytest
 
-from tests.gennaker.builders import HEAD, problems, stages
+from tests.gennaker.builders import HEAD, problems, resolve, stages
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("- bake-imag", "5:3: unknown stage type 'bake-imag'; did you mean 'bake-image'?"),
-        ("- deploy: {environmen: test}", "5:12: deploy: unknown key 'environmen'; did you mean 'environment'?"),
-        ("- deploy: {environment: tset}", "5:25: unknown environment 'tset'; did you mean 'test'?"),
+        ("- bake-imag", "6:3: unknown stage type 'bake-imag'; did you mean 'bake-image'?"),
+        ("- deploy: {environmen: test}", "6:12: deploy: unknown key 'environmen'; did you mean 'environment'?"),
+        ("- deploy: {environment: tset}", "6:25: unknown environment 'tset'; did you mean 'test'?"),
         ("- deploy: {environment: test, regions: [us-east-2]}",
-         "5:41: unknown region 'us-east-2'; did you mean 'us-east-1'? (environment test)"),
+         "6:41: unknown region 'us-east-2'; did you mean 'us-east-1'? (environment test)"),
         ("- deploy: {environment: test, regions: [us-east-1, us-east-1]}",
-         "5:40: regions: expected each region once, found one twice"),
+         "6:40: regions: expected each region once, found one twice"),
         ("- deploy: {environment: test, window: office-hour}",
-         "5:39: unknown window 'office-hour'; did you mean 'office-hours'?"),
+         "6:39: unknown window 'office-hour'; did you mean 'office-hours'?"),
         ("- deploy: {environment: test, strategy: bluegreen}",
-         "5:41: strategy of deploy: unknown value 'bluegreen'; did you mean 'blue-green'?"),
-        ("- deploy", "5:3: deploy: expected the key 'environment', which is missing"),
-        ("- deploy: {environment: test, canary: {}}", "5:31: deploy: unknown key 'canary'; expected one of capacity"),
+         "6:41: strategy of deploy: unknown value 'bluegreen'; did you mean 'blue-green'?"),
+        ("- deploy", "6:3: deploy: expected the key 'environment', which is missing"),
+        ("- deploy: {environment: test, canary: {}}", "6:31: deploy: unknown key 'canary'; expected one of capacity"),
         ("- deploy: {environment: test, timeout: 5}",
-         "5:40: timeout of deploy: expected a duration such as 30s, 5m, 1h30m or 2d, found 5"),
+         "6:40: timeout of deploy: expected a duration such as 30s, 5m, 1h30m or 2d, found 5"),
         ("- deploy: {environment: test, timeout: 0s}",
-         "5:40: timeout of deploy: expected a duration above nothing and of at most a year, found '0s'"),
-        ("- deploy: {environment: test, retries: 99}", "5:40: retries of deploy: expected at most 10, found 99"),
+         "6:40: timeout of deploy: expected a duration above nothing and of at most a year, found '0s'"),
+        ("- deploy: {environment: test, retries: 99}", "6:40: retries of deploy: expected at most 10, found 99"),
         ("- deploy: {environment: test, retries: true}",
-         "5:40: retries of deploy: expected a whole number, found true"),
-        ("- deploy: {environment: test, capacity: 0}", "5:41: capacity of deploy: expected at least 1, found 0"),
+         "6:40: retries of deploy: expected a whole number, found true"),
+        ("- deploy: {environment: test, capacity: 0}", "6:41: capacity of deploy: expected at least 1, found 0"),
         ("- deploy: {environment: test, name: Big}",
-         "5:37: name of Big: expected a name of lower-case letters, digits and hyphens"),
+         "6:37: name of Big: expected a name of lower-case letters, digits and hyphens"),
         ("- deploy:\n  environment: test",
-         "5:3: expected a stage type as the only key, found deploy, environment; indent the settings below the type"),
-        ("- wait: 5m", "5:3: wait: expected a mapping of settings, found '5m'"),
-        ("- [wait]", "5:3: expected a stage type, alone or with its settings, found a list of 1"),
+         "6:3: expected a stage type as the only key, found deploy, environment; indent the settings below the type"),
+        ("- wait: 5m", "6:3: wait: expected a mapping of settings, found '5m'"),
+        ("- [wait]", "6:3: expected a stage type, alone or with its settings, found a list of 1"),
         ("- bake-image\n- bake-image",
          "6:3: two stages are named 'bake-image'; give this one a 'name' of its own"),
         ("- bake-image: {retires: 3}", "5:16: bake-image: unknown key 'retires'; did you mean 'retries'?"),
@@ -46,44 +46,44 @@ from tests.gennaker.builders import HEAD, problems, stages
          "5:24: needs of bake-image: unknown stage 'deplo'; did you mean 'deploy'?"),
         ("- bake-image: {needs: [bake-image]}", "5:24: needs of bake-image: unknown stage 'bake-image'"),
         ("- wait: {name: a, duration: 1s, needs: [b]}\n- wait: {name: b, duration: 1s, needs: [a]}",
-         "5:40: needs go in a circle: a -> b -> a"),
+         "6:40: needs go in a circle: a -> b -> a"),
         ("- finish-and-archive\n- bake-image", "5:3: finish-and-archive: expected as the last stage"),
         ("- integration-tests: {environment: test}",
-         "5:3: integration-tests: expected exactly one of command and http"),
+         "6:3: integration-tests: expected exactly one of command and http"),
         ("- integration-tests: {environment: test, command: x, http: {}}",
-         "5:3: integration-tests: expected exactly one of command and http"),
+         "6:3: integration-tests: expected exactly one of command and http"),
         ("- integration-tests: {command: x}",
-         "5:3: integration-tests: expected the key 'environment', as no deploy comes before"),
+         "6:3: integration-tests: expected the key 'environment', as no deploy comes before"),
         ("- automated-canary: {environment: production, traffic: 60%}",
-         "5:56: traffic of automated-canary: expected at most 49, found '60%'"),
+         "6:56: traffic of automated-canary: expected at most 49, found '60%'"),
         ("- automated-canary: {environment: production, traffic: 5.5%}",
-         "5:56: traffic of automated-canary: expected a whole percent from 1% to 100%, found '5.5%'"),
+         "6:56: traffic of automated-canary: expected a whole percent from 1% to 100%, found '5.5%'"),
         ("- automated-canary: {environment: production, profile: stanard}",
-         "5:56: unknown profile 'stanard'; did you mean 'standard'?"),
+         "6:56: unknown profile 'stanard'; did you mean 'standard'?"),
         ("- automated-canary: {environment: production, metrics: [latncy]}",
-         "5:57: metrics: unknown value 'latncy'; did you mean 'latency'?"),
+         "6:57: metrics: unknown value 'latncy'; did you mean 'latency'?"),
         ("- automated-canary: {environment: production, metrics: [{name: latency, margn: 2}]}",
-         "5:73: metrics: unknown key 'margn'; did you mean 'margin'?"),
+         "6:73: metrics: unknown key 'margn'; did you mean 'margin'?"),
         ("- automated-canary: {environment: production, metrics: [5]}",
-         "5:57: metrics of automated-canary: expected text or a mapping, found 5"),
+         "6:57: metrics of automated-canary: expected text or a mapping, found 5"),
         ("- automated-canary: {environment: production, on_inconclusive: ask}",
-         "5:3: automated-canary: expected approvers, as 'on_inconclusive: ask' needs someone to ask"),
+         "6:3: automated-canary: expected approvers, as 'on_inconclusive: ask' needs someone to ask"),
         ("- progressive-rollout: {environment: production, ramp: [50%, 20%]}",
-         "5:3: progressive-rollout: expected a ramp that rises and ends with 100%"),
+         "6:3: progressive-rollout: expected a ramp that rises and ends with 100%"),
         ("- progressive-rollout: {environment: production, ramp: []}",
-         "5:56: ramp of progressive-rollout: expected at least one, found an empty list"),
+         "6:56: ramp of progressive-rollout: expected at least one, found an empty list"),
         ("- progressive-rollout: {environment: production, waves: [[us-east-1], [us-east-1]]}",
-         "5:57: waves: expected each region once, found one twice"),
+         "6:57: waves: expected each region once, found one twice"),
         ("- progressive-rollout: {environment: production, regions: [us-west-2], waves: [[us-east-1]]}",
-         "5:79: waves of progressive-rollout: expected the same as 'regions'"),
-        ("- wait: {duration: 1s, when: 'params.x =='}", "5:30: when of wait: is not a Jinja expression:"),
-        ("- wait: {duration: 1s, when: 'parms.x'}", "5:30: when of wait: unknown name 'parms'; did you mean 'params'?"),
-        ("- wait: {duration: 1s, when: 'params.x'}", "5:30: when of wait: unknown parameter 'x'; there are none"),
-        ("- wait: {duration: 1s, when: '{{ run }}'}", "5:30: when of wait: expected the expression alone"),
+         "6:79: waves of progressive-rollout: expected the same as 'regions'"),
+        ("- wait: {duration: 1s, when: 'params.x =='}", "6:30: when of wait: is not a Jinja expression:"),
+        ("- wait: {duration: 1s, when: 'parms.x'}", "6:30: when of wait: unknown name 'parms'; did you mean 'params'?"),
+        ("- wait: {duration: 1s, when: 'params.x'}", "6:30: when of wait: unknown parameter 'x'; there are none"),
+        ("- wait: {duration: 1s, when: '{{ run }}'}", "6:30: when of wait: expected the expression alone"),
         ("- bake-image\n- wait: {duration: 1s, when: \"stages['bake'].ok\"}",
          "6:30: when of wait: unknown earlier stage 'bake'; expected 'bake-image'"),
         ("- integration-tests: {environment: test, command: 'x {{ params[\"y\"] }}'}",
-         "5:51: command of integration-tests: unknown parameter 'y'; there are none"),
+         "6:51: command of integration-tests: unknown parameter 'y'; there are none"),
     ],
 )  # fmt: skip
 def test_a_wrong_stage_is_one_line_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
@@ -130,21 +130,21 @@ def test_a_pipeline_started_by_itself_needs_a_default_for_every_parameter(tmp_pa
 
 def test_every_problem_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     found = problems(tmp_path, stages("- bake-imag\n- deploy: {environment: test, retries: x}\n- wait"))
-    assert [line.split(":")[0] for line in found] == ["5", "6", "7"]
+    assert [line.split(":")[0] for line in found] == ["6", "7", "8"]
 
 
 def test_a_problem_in_another_file_says_who_used_it(tmp_path: Path) -> None:
     surroundings = {"environments/test.yaml": "environment: test\nregions: [us-east-1]\ncapacity: none\n"}
     [found] = problems(tmp_path, stages("- deploy: {environment: test}"), surroundings)
     assert found == (
-        f"{tmp_path}/environments/test.yaml:3:11: capacity: expected a whole number, found 'none' (used at 5:25)"
+        f"{tmp_path}/environments/test.yaml:3:11: capacity: expected a whole number, found 'none' (used at 6:25)"
     )
 
 
 def test_a_problem_in_a_profile_says_who_used_it(tmp_path: Path) -> None:
     surroundings = {"canaries/quick.yaml": "extends: standrd\n"}
     [found] = problems(tmp_path, stages("- automated-canary: {environment: test, profile: quick}"), surroundings)
-    assert "quick.yaml:1:10: unknown profile 'standrd'; did you mean 'standard'? (used at 5:50)" in found
+    assert "quick.yaml:1:10: unknown profile 'standrd'; did you mean 'standard'? (used at 6:50)" in found
 
 
 def test_profiles_that_extend_each_other_are_refused(tmp_path: Path) -> None:
@@ -161,3 +161,36 @@ def test_two_artifacts_need_a_choice(tmp_path: Path) -> None:
 
 def test_a_pipeline_without_stages_is_told_so(tmp_path: Path) -> None:
     assert problems(tmp_path, HEAD) == ["1:1: expected the key 'stages', which is missing"]
+
+
+def test_what_acts_on_the_image_comes_after_its_bake(tmp_path: Path) -> None:
+    found = problems(tmp_path, stages("- deploy: {environment: test, needs: []}\n- bake-image"))
+    assert found == ["5:3: deploy: expected a bake-image before it, as it acts on the image"]
+
+
+def test_a_pipeline_bakes_one_image(tmp_path: Path) -> None:
+    [found] = problems(tmp_path, stages("- bake-image\n- bake-image: {name: second}"))
+    assert found.startswith("6:3: second: expected one bake-image, as a pipeline delivers one image; the first is")
+
+
+FREEZE = """\
+windows: {}
+freezes:
+  - {name: holidays, from: "2030-12-20T00:00:00Z", to: "2031-01-02T00:00:00Z", environments: [production]}
+"""
+
+
+def test_a_freeze_of_an_unknown_environment_stops_every_pipeline_lest_it_be_missed(tmp_path: Path) -> None:
+    policies = {"policies/windows.yaml": FREEZE.replace("production", "prodution")}
+    [found] = problems(tmp_path, stages("- bake-image"), policies)
+    assert "windows.yaml:3:95: unknown environment 'prodution'; did you mean 'production'? (used at 1:1)" in found
+
+
+def test_a_pipeline_carries_the_freezes_of_its_environments_outside_its_digest(tmp_path: Path) -> None:
+    text = stages("- deploy: {environment: production}")
+    frozen = resolve(tmp_path / "a", text, {"policies/windows.yaml": FREEZE})
+    free = resolve(tmp_path / "b", text)
+    assert [freeze.name for freeze in frozen.freezes] == ["holidays"]
+    assert frozen.definition_digest == free.definition_digest
+    elsewhere = resolve(tmp_path / "c", stages("- deploy: {environment: test}"), {"policies/windows.yaml": FREEZE})
+    assert elsewhere.freezes == ()

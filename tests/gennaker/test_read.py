@@ -51,7 +51,7 @@ def test_regions_and_capacity_come_from_the_environment(tmp_path: Path) -> None:
     pipeline = resolve(
         tmp_path, stages("- deploy: {environment: production}\n- progressive-rollout: {environment: production}")
     )
-    deploy, rollout = pipeline.stages[:2]
+    deploy, rollout = pipeline.stages[1:3]
     assert isinstance(deploy, Deploy)
     assert isinstance(rollout, ProgressiveRollout)
     regions = ("us-east-1", "us-west-2", "eu-central-1")
@@ -63,8 +63,9 @@ def test_integration_tests_run_where_the_last_deploy_before_them_went(tmp_path: 
     pipeline = resolve(
         tmp_path,
         stages("""
+- bake-image
 - deploy: {environment: test}
-- deploy: {name: apart, environment: production, needs: []}
+- deploy: {name: apart, environment: production, needs: [bake-image]}
 - integration-tests: {http: {path: /}, needs: [deploy]}"""),
     )
     stage = pipeline.stage("integration-tests")
@@ -74,7 +75,7 @@ def test_integration_tests_run_where_the_last_deploy_before_them_went(tmp_path: 
 
 def test_a_canary_is_judged_by_its_profile_with_its_own_settings_on_top(tmp_path: Path) -> None:
     text = stages("- automated-canary: {environment: production, profile: quick, metrics: [latency], duration: 4m}")
-    stage = resolve(tmp_path, text).stages[0]
+    stage = resolve(tmp_path, text).stage("automated-canary")
     assert isinstance(stage, AutomatedCanary)
     assert stage.region == "us-east-1"
     assert stage.canary.interval == timedelta(seconds=1)
@@ -151,18 +152,17 @@ def test_an_unknown_pipeline_is_named_with_the_nearest(tmp_path: Path) -> None:
         library.resolve("dmo")
 
 
-def test_environment_profiles_and_policies_are_wrong_only_for_who_uses_them(tmp_path: Path) -> None:
+def test_environments_and_profiles_are_wrong_only_for_who_uses_them(tmp_path: Path) -> None:
     library = a_library(
         tmp_path,
         {
             "pipelines/demo.yaml": stages("- deploy: {environment: test}"),
             "environments/bad.yaml": "environment: bad\nregion: [x]\n",
-            "policies/windows.yaml": 'windows: {a: {from: "9:00", to: "08:00"}}\n',
+            "canaries/bad.yaml": "alpha: 2\n",
         },
     )
     assert library.resolve("demo")
     assert [str(problem).removeprefix(f"{tmp_path}/") for problem in library.wrong_files()] == [
-        'policies/windows.yaml:1:14: a of windows: expected a window that closes after it opens; '
-        "swap 'from' and 'to', or add 'next_day: true'",
         "environments/bad.yaml:2:1: unknown key 'region'; did you mean 'regions'?",
+        "canaries/bad.yaml:1:8: alpha: expected below 0.5, found 2",
     ]  # fmt: skip

@@ -45,7 +45,8 @@ def examples() -> Iterator[tuple[str, str]]:
             if block.startswith("pipeline:"):
                 yield f"{file.name} {number}", block
             elif re.match(rf"- ({'|'.join(STAGE_TYPES)})\b", block):
-                yield f"{file.name} {number}", HEAD + re.sub(r"^", "  ", block, flags=re.MULTILINE)
+                bake = "" if "bake-image" in block else "- bake-image\n"
+                yield f"{file.name} {number}", f"{HEAD}{bake}{block}"
 
 
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in examples()])

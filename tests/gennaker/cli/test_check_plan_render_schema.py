@@ -51,8 +51,8 @@ def test_check_tells_every_problem_of_every_file_in_one_line_each(dags: Path) ->
     result = run(check, "--dags", dags)
     assert result.exit_code == 1
     assert result.output.replace(f"{dags}/", "").splitlines() == [
-        "pipelines/demo.yaml:5:3: unknown stage type 'bake-imag'; did you mean 'bake-image'?",
-        "pipelines/demo.yaml:6:3: wait: expected the key 'duration', which is missing",
+        "pipelines/demo.yaml:6:3: unknown stage type 'bake-imag'; did you mean 'bake-image'?",
+        "pipelines/demo.yaml:7:3: wait: expected the key 'duration', which is missing",
         "templates/unused@1.yaml:1:1: a tab is not allowed here; indent with spaces",
     ]
 
