@@ -1,6 +1,6 @@
 """Finish and archive: the run's last word, whatever happened before it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from airflow.sdk.definitions.context import Context
@@ -72,10 +72,22 @@ def conclude(run: Run, states: Mapping[str, ChangeState], failed: list[str]) -> 
     promoted = [place for place, state in states.items() if state is ChangeState.PROMOTED]
     gone_back = [place for place, state in states.items() if state is ChangeState.ROLLED_BACK]
     if gone_back or (why and not failed):
-        return Conclusion(RunVerdict.ROLLED_BACK, why or f"rolled back: {', '.join(gone_back)}")
+        return Conclusion(RunVerdict.ROLLED_BACK, why or _places(gone_back))
     if failed or why:
         return Conclusion(RunVerdict.FAILED, why or f"failed in {', '.join(failed)}")
-    return Conclusion(RunVerdict.PROMOTED, f"promoted in {', '.join(promoted)}" if promoted else "nothing to deploy")
+    return Conclusion(RunVerdict.PROMOTED, _places(promoted) or "nothing to deploy")
+
+
+def _places(places: Iterable[str]) -> str:
+    """`stage/region` names, the regions of each stage together.
+
+    >>> _places(["deploy/a", "rollout/a", "rollout/b"])
+    'deploy in a; rollout in a, b'
+    """
+    regions: dict[str, list[str]] = {}
+    for stage, _, region in (place.partition("/") for place in places):
+        regions.setdefault(stage, []).append(region)
+    return "; ".join(f"{stage} in {', '.join(sorted(where))}" for stage, where in regions.items())
 
 
 def _by_cluster(run: Run) -> list[Change]:

@@ -48,7 +48,7 @@ def test_a_promoted_run_says_where_and_succeeds(records: Records, cloud: MemoryC
     for region in REGIONS[:2]:
         a_promoted_change(records, cloud, "rollout", region)
     context = a_context()
-    told = {"verdict": "promoted", "reason": "promoted in rollout/us-east-1, rollout/us-west-2"}
+    told = {"verdict": "promoted", "reason": "rollout in us-east-1, us-west-2"}
     assert run(a_finish(), context) == told == context["ti"].pushed[CONCLUSION]
     assert a_run(records).conclusion() == Conclusion(RunVerdict.PROMOTED, told["reason"])
 
@@ -96,7 +96,7 @@ def test_an_optional_stage_that_did_not_work_out_does_not_fail_the_run(
         change.create(image="sha256:new", capacity=2, health_path="/healthz")
         change.roll_back("never healthy")
     context = a_context(states={"extra.us-west-2": "failed"})
-    assert run(a_finish(optional=("extra",)), context)["reason"] == "promoted in deploy/us-east-1"
+    assert run(a_finish(optional=("extra",)), context)["reason"] == "deploy in us-east-1"
 
 
 def test_a_run_that_had_nothing_to_do_is_promoted(records: Records, cloud: MemoryCloud) -> None:
