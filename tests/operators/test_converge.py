@@ -195,7 +195,7 @@ def test_what_was_done_is_said_and_recorded(records: Records, cloud: MemoryCloud
     done = converge(run_1="failed")
     assert done == [
         "playback/1: rollout/us-east-1 rolled back",
-        "playback/1: closed as rolled back: rolled back: rollout/us-east-1",
+        "playback/1: closed as rolled back: rollout in us-east-1",
     ]
     (record,) = records.search(kind=Kind.CONVERGED)
     assert record.body == {"did": done}

@@ -67,7 +67,7 @@ def test_a_change_left_half_done_is_rolled_back_and_named(records: Records, clou
     change.begin()
     group = change.create(image="sha256:new", capacity=2, health_path="/healthz")
     change.route("ramp-5", {group: 5, old: 95})
-    assert refused(a_finish(), a_context()) == "rolled back: rolled back: rollout/us-east-1"
+    assert refused(a_finish(), a_context()) == "rolled back: rollout in us-east-1"
     assert (dict(cloud.weights(CLUSTER)), groups_of(cloud)) == ({old: 100}, [old])
 
 
