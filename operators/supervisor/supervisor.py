@@ -110,6 +110,7 @@ class Supervisor:
         with self._lock():
             is_answering = self._is_answering()
             if is_answering:
+                self._call("stopAllProcesses", False)  # shutdown alone stops one after the other
                 self._call("shutdown")
             self._wait("supervisord to end", self._has_ended)
             end_leftovers(self.root, (), _FAREWELL, were_told=is_answering)

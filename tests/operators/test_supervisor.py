@@ -196,6 +196,23 @@ def test_stop_leaves_no_process_and_may_be_repeated(supervisor: Supervisor) -> N
     assert dict(supervisor.states()) == {}
 
 
+def test_stop_tells_all_programs_at_once(supervisor: Supervisor, tmp_path: Path) -> None:
+    last_one_out = f"""\
+import pathlib, signal, time
+told = pathlib.Path({str(tmp_path)!r})
+signal.signal(signal.SIGTERM, lambda *_: (told / f"{{time.monotonic_ns()}}.told").touch())
+print("ready", flush=True)
+while len(list(told.glob("*.told"))) < 3:
+    time.sleep(0.02)
+print("told with the others", flush=True)
+"""
+    programs = [Program(f"friend-{n}", (sys.executable, "-c", last_one_out)) for n in range(3)]
+    supervisor.put(*programs)
+    eventually(lambda: all("ready" in supervisor.log_tail(each.name) for each in programs))
+    supervisor.stop()
+    assert all("told with the others" in supervisor.log_tail(each.name) for each in programs)
+
+
 def test_stop_of_a_supervisor_that_never_ran_does_nothing(tmp_path: Path) -> None:
     Supervisor(tmp_path / "never").stop()
     assert not (tmp_path / "never").exists()
