@@ -5,8 +5,6 @@ from importlib import import_module
 
 import typer
 
-from canary.errors import GennakerError
-
 app = typer.Typer(
     help="Continuous delivery on Apache Airflow: bake, deploy, canary, ramp, and roll back by evidence.",
     no_args_is_help=True,
@@ -35,6 +33,10 @@ def main() -> None:
     """Runs the command line; an error of ours is one clear message and exit code 1."""
     try:
         app()
-    except GennakerError as error:
+    except Exception as error:
+        from canary.errors import GennakerError  # pydantic comes with it, and would slow `--help`
+
+        if not isinstance(error, GennakerError):
+            raise
         typer.echo(str(error), err=True)
         sys.exit(1)

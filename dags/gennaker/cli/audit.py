@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operators.errors import RecordError
-
 if TYPE_CHECKING:
     from operators.records import Kind, Record
 
@@ -46,6 +44,7 @@ def show(
 
 
 def _kind(name: str | None) -> "Kind | None":
+    from operators.errors import RecordError
     from operators.records import Kind
 
     if name is None:

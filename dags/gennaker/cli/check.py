@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gennaker.cli.options import DEFAULT_FOLDER, Folder
-from gennaker.errors import PipelineErrors, Problem
-from gennaker.read import Library, load
+
+if TYPE_CHECKING:
+    from gennaker.errors import Problem
+    from gennaker.read import Library
 
 
 def check(
@@ -17,6 +19,8 @@ def check(
     dags: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Check pipelines and all they lean on; each problem is one line with file, line and column."""
+    from gennaker.read import load  # pydantic and jinja2 would slow every other command
+
     library = load(dags)
     problems = [] if paths else library.wrong_files()
     count = 0
@@ -31,7 +35,7 @@ def check(
     typer.echo(f"{count} pipelines are fine" if count != 1 else "1 pipeline is fine")
 
 
-def _checked(library: Library, paths: list[Path] | None) -> Iterator[tuple[Problem, ...]]:
+def _checked(library: "Library", paths: list[Path] | None) -> "Iterator[tuple[Problem, ...]]":
     """The problems of each pipeline, one after the other."""
     if paths:
         files = [file for path in paths for file in (sorted(path.rglob("*.yaml")) if path.is_dir() else [path])]
@@ -42,7 +46,9 @@ def _checked(library: Library, paths: list[Path] | None) -> Iterator[tuple[Probl
             yield _problems(partial(library.resolve, name))
 
 
-def _problems(resolve: Callable[[], object]) -> tuple[Problem, ...]:
+def _problems(resolve: Callable[[], object]) -> "tuple[Problem, ...]":
+    from gennaker.errors import PipelineErrors
+
     try:
         resolve()
     except PipelineErrors as errors:

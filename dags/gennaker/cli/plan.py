@@ -4,15 +4,17 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gennaker.cli.options import DEFAULT_FOLDER, Folder
-from gennaker.plan import PipelineChange, Plan, SettingChange, Touch, check_out, compare
-from gennaker.read import load
 
-_SIGNS = {Touch.ADDED: "+", Touch.REMOVED: "-", Touch.CHANGED: "~", Touch.BROKEN: "!"}
+if TYPE_CHECKING:
+    from gennaker.plan import PipelineChange, Plan, SettingChange
+
+#: How a line on a pipeline begins, by how the pipeline is touched.
+_SIGNS = {"added": "+", "removed": "-", "changed": "~", "broken": "!"}
 
 
 def plan(
@@ -21,6 +23,9 @@ def plan(
     dags: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Show which pipelines the present YAML changes, how, and which file is the cause."""
+    from gennaker.plan import check_out, compare  # the reader would slow every other command
+    from gennaker.read import load
+
     if Path(against).is_dir():
         found = compare(load(Path(against)), load(dags))
     else:
@@ -32,7 +37,7 @@ def plan(
         typer.echo("\n".join(_lines(found)))
 
 
-def _lines(plan: Plan) -> Iterator[str]:
+def _lines(plan: "Plan") -> Iterator[str]:
     yield f"{len(plan.pipelines)} of {plan.total} pipelines change" if plan.pipelines else "no pipeline changes"
     for change in plan.policies:
         yield f"~ policies: {_setting(change)}"
@@ -40,7 +45,7 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield from _pipeline(pipeline)
 
 
-def _pipeline(change: PipelineChange) -> Iterator[str]:
+def _pipeline(change: "PipelineChange") -> Iterator[str]:
     because = f" because of {', '.join(change.causes)}" if change.causes else ""
     yield f"{_SIGNS[change.touch]} {change.pipeline} {change.touch}{because}"
     yield from (f"    + stage {name}" for name in change.stages_added)
@@ -49,7 +54,7 @@ def _pipeline(change: PipelineChange) -> Iterator[str]:
     yield from (f"    {line}" for line in change.errors)
 
 
-def _setting(change: SettingChange) -> str:
+def _setting(change: "SettingChange") -> str:
     return f"{change.path}: {_value(change.old)} -> {_value(change.new)}"
 
 

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from gennaker.cli.options import DEFAULT_FOLDER, Folder
-from gennaker.read import load
 
 
 def render(
@@ -16,6 +15,7 @@ def render(
 ) -> None:
     """Show a pipeline's graph, with its regions and where it branches."""
     from gennaker import render as pictures  # rich, networkx and matplotlib would slow every other command
+    from gennaker.read import load
 
     library = load(dags)
     resolved = library.resolve_file(Path(pipeline)) if pipeline.endswith(".yaml") else library.resolve(pipeline)

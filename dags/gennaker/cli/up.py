@@ -1,21 +1,24 @@
 """`gennaker up`: the stack is started and its links are printed."""
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from gennaker.stack.settings import StackError, StackSettings
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gennaker.stack.settings import StackSettings
 
 
 def up(
     show: Annotated[bool, typer.Option("--show", help="Only print the links of the running stack.")] = False,
 ) -> None:
     """Start Airflow and MLflow on this machine, and wait until they are healthy."""
+    from rich.console import Console
+
     from gennaker.stack import stack
-    from gennaker.stack.settings import remembered
+    from gennaker.stack.settings import StackError, remembered
 
     console = Console()
     if show:
@@ -37,8 +40,10 @@ def up(
     print_links(console, settings)
 
 
-def print_links(console: Console, settings: StackSettings) -> None:
+def print_links(console: "Console", settings: "StackSettings") -> None:
     """Prints where the stack answers and who may log in."""
+    from rich.table import Table
+
     from gennaker.stack.secrets import USERS, passwords
 
     known = passwords(settings)
