@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,6 @@ from operators.memory import Memory
 from operators.reports import write_report
 from operators.stage import ClusterOperator
 from operators.strategies import blend
-from operators.triggers import HealthTrigger
 from operators.watch import Outcome, Watch, begin_memory, judgment_id, record_decision
 from operators.watch_trigger import WatchTrigger
 
@@ -44,7 +43,7 @@ class StartCanary(ClusterOperator):
         self.traffic_percent = traffic_percent
         self.health_timeout = health_timeout
 
-    def start(self, context: Context, change: Change) -> None:
+    def start(self, context: Context, change: Change) -> Any:
         """Creates the two groups, the baseline from the image that has the traffic now."""
         stable = _stable_image(change)
         if stable is None:
@@ -55,8 +54,7 @@ class StartCanary(ClusterOperator):
         baseline = create(image=stable, detail="baseline")
         canary = create(image=self.image, detail="canary")
         groups = {"control": baseline, "canary": canary}
-        trigger = HealthTrigger(environment.cloud, list(groups.values()), datetime.now(UTC) + self.health_timeout)
-        self.defer(trigger=trigger, method_name="share_traffic", kwargs={"groups": groups})
+        return self.await_health(context, groups.values(), self.health_timeout, then="share_traffic", groups=groups)
 
     def share_traffic(self, context: Context, event: Mapping[str, Any], groups: Mapping[str, str]) -> dict[str, str]:
         """Routes the same share to both and returns their names as `control` and `canary`."""

@@ -1,7 +1,7 @@
 """Deploy: a new server group, proven healthy, takes a cluster's traffic over."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk.definitions.context import Context
@@ -13,7 +13,6 @@ from operators.environment import Environment
 from operators.retention import prune_groups
 from operators.stage import ClusterOperator
 from operators.strategies import Strategy, keeps_old, steps
-from operators.triggers import HealthTrigger
 
 
 class Deploy(ClusterOperator):
@@ -37,13 +36,12 @@ class Deploy(ClusterOperator):
         self.strategy = strategy
         self.health_timeout = health_timeout
 
-    def start(self, context: Context, change: Change) -> None:
+    def start(self, context: Context, change: Change) -> Any:
         """Creates the group and waits, deferred, for its health."""
         environment = Environment.from_json(self.environment)
         group = change.create(image=self.image, capacity=self.capacity, health_path=environment.health_path)
         self.log.info("created %s of %s, %s instances", group, self.image, self.capacity)
-        trigger = HealthTrigger(environment.cloud, [group], datetime.now(UTC) + self.health_timeout)
-        self.defer(trigger=trigger, method_name="take_over", kwargs={"group": group})
+        return self.await_health(context, [group], self.health_timeout, then="take_over", group=group)
 
     def take_over(self, context: Context, event: Mapping[str, Any], group: str) -> dict[str, str]:
         """Moves traffic by the strategy's steps, each under fresh proof, and promotes the group."""

@@ -8,7 +8,6 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from canary.errors import GennakerError
 from operators.change import Change, ChangeState
-from operators.memory import Memory
 from operators.retention import prune_groups, prune_images
 from operators.runs import Conclusion, Run, RunVerdict
 from operators.stage import StageOperator, run_id_of, word
@@ -40,7 +39,6 @@ class FinishAndArchive(StageOperator):
         conclusion = conclude(run, needed, self._failed_stages(context))
         self._clean(run)
         run.close(conclusion)
-        Memory(run.records).deliver()
         told = {"verdict": conclusion.verdict.value, "reason": conclusion.reason}
         context["ti"].xcom_push(key=CONCLUSION, value=told)
         self.log.info("%s: %s", conclusion.verdict, conclusion.reason)

@@ -25,7 +25,6 @@ from operators.reports import write_report
 from operators.runs import Run, settle_all
 from operators.stage import ClusterOperator, Scope, StageOperator
 from operators.strategies import blend
-from operators.triggers import HealthTrigger
 from operators.watch import Outcome, Watch, begin_memory, judgment_id, record_decision
 from operators.watch_trigger import WatchTrigger
 
@@ -57,7 +56,7 @@ class StartRegion(ClusterOperator):
         self.health_timeout = health_timeout
         self.on_region_failure = on_region_failure
 
-    def start(self, context: Context, change: Change) -> None:
+    def start(self, context: Context, change: Change) -> Any:
         """Creates the group, unless another region's failure stops the rollout."""
         failed = rolled_back_regions(self.run_of(context), self.scope)
         if failed and self.on_region_failure is not OnRegionFailure.CONTINUE:
@@ -66,8 +65,7 @@ class StartRegion(ClusterOperator):
         environment = Environment.from_json(self.environment)
         group = change.create(image=self.image, capacity=self.capacity, health_path=environment.health_path)
         self.log.info("created %s of %s, %s instances", group, self.image, self.capacity)
-        trigger = HealthTrigger(environment.cloud, [group], datetime.now(UTC) + self.health_timeout)
-        self.defer(trigger=trigger, method_name="proven", kwargs={"group": group})
+        return self.await_health(context, [group], self.health_timeout, then="proven", group=group)
 
     def proven(self, context: Context, event: Mapping[str, Any], group: str) -> str:
         """Returns the group's name, or rolls the region back when it never got healthy."""

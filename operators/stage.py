@@ -1,7 +1,8 @@
 """What every stage's operators share: who they work for, and whether they still should."""
 
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -19,13 +20,15 @@ from operators.environment import Environment
 from operators.errors import LeaseHeld
 from operators.records import Records, Subject
 from operators.runs import Run
-from operators.triggers import LeaseTrigger
+from operators.triggers import HealthTrigger, LeaseTrigger
 from operators.when import is_wanted
 from operators.windows import Calendar
 
 #: Operations are safe to repeat, so a killed worker or a lost answer is simply tried again.
 RETRIES: Final = 3
 RETRY_DELAY: Final = timedelta(seconds=2)
+#: Looks at the health of new groups, 0.2 s apart, before the task gives its worker slot back.
+LOOKS_BEFORE_DEFERRING: Final = 10
 #: How long a run waits for another one to be done with a cluster.
 LEASE_PATIENCE: Final = timedelta(hours=1)
 #: A run's parameter of this prefix and an artifact's name says where the artifact is.
@@ -151,6 +154,22 @@ class ClusterOperator(StageOperator):
             trigger = LeaseTrigger(cluster=str(change.cluster), deadline=datetime.now(UTC) + LEASE_PATIENCE)
             self.defer(trigger=trigger, method_name="begin")
         return self.start(context, change)
+
+    def await_health(
+        self, context: Context, names: Iterable[str], within: timedelta, /, *, then: str, **arguments: Any
+    ) -> Any:
+        """Goes on with the method `then` once the named groups are healthy, or with `why` not when the time is over.
+
+        Most groups are healthy in a moment, and a deferral costs two to three seconds: so it looks
+        for a moment first, then defers.
+        """
+        cloud = Environment.from_json(self.environment).cloud
+        trigger = HealthTrigger(cloud, list(names), datetime.now(UTC) + within)
+        for _ in range(LOOKS_BEFORE_DEFERRING):
+            if not trigger.missing():
+                return getattr(self, then)(context, event={"why": ""}, **arguments)
+            time.sleep(0.2)
+        self.defer(trigger=trigger, method_name=then, kwargs=arguments)
 
     def goes_forward(self, change: Change) -> bool:
         """Whether it gives a new group traffic, and so keeps to the calendar; watching and going back do not."""

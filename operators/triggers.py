@@ -52,13 +52,14 @@ class HealthTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Asks for fresh proof until it is there."""
         while True:
-            why = await asyncio.to_thread(self._missing)
+            why = await asyncio.to_thread(self.missing)
             if not why or datetime.now(UTC) >= self.deadline:
                 yield TriggerEvent({"why": why})
                 return
             await asyncio.sleep(POLL_S)
 
-    def _missing(self) -> str:
+    def missing(self) -> str:
+        """What keeps the groups from being healthy now, `""` when nothing does."""
         from operators.clouds import open_cloud
         from operators.errors import CloudError
 

@@ -1,6 +1,5 @@
 """Wait: a pause of a fixed length, without a worker slot."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +22,6 @@ class Wait(StageOperator):
         store = context["task_state_store"]
         until = store.get("until") or (datetime.now(UTC) + self.duration).isoformat()
         store.set("until", until)
-        self.defer(trigger=DateTimeTrigger(datetime.fromisoformat(str(until))), method_name="over")
-
-    def over(self, context: Context, event: Mapping[str, Any] | None = None) -> None:
-        """The pause is over."""
+        # The trigger itself ends the task: there is nothing left to do that would need a worker.
+        trigger = DateTimeTrigger(datetime.fromisoformat(str(until)), end_from_trigger=True)
+        self.defer(trigger=trigger, method_name="execute")

@@ -13,9 +13,15 @@ _AIRFLOW_HOME = tempfile.mkdtemp(prefix="gennaker-airflow-")
 os.environ["AIRFLOW_HOME"] = _AIRFLOW_HOME
 atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
 
-from operators import clouds  # noqa: E402 - after Airflow's home is set
+from operators import clouds, stage  # noqa: E402 - after Airflow's home is set
 from operators.records import Records  # noqa: E402
 from tests.fakes.cloud import MemoryCloud  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def defers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operators park at once instead of looking for a moment first, so that tests see the deferral."""
+    monkeypatch.setattr(stage, "LOOKS_BEFORE_DEFERRING", 0)
 
 
 @pytest.fixture

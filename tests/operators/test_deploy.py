@@ -129,3 +129,11 @@ def test_a_deploy_of_a_run_that_is_over_touches_nothing(records: Records, cloud:
         run(a_deploy(), a_context())
     assert cloud.history == splits
     assert cloud.weights(CLUSTER) == {later: 100}
+
+
+def test_a_group_that_is_healthy_in_a_moment_takes_over_without_a_deferral(
+    records: Records, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operators.stage.LOOKS_BEFORE_DEFERRING", 1)
+    answer = run(a_deploy(), a_context())
+    assert cloud.weights(CLUSTER) == {answer["group"]: 100}

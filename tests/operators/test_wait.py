@@ -1,14 +1,16 @@
 """Wait: a pause that a retry does not begin anew."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.triggers.base import TaskSuccessEvent
 
 from operators.records import Records
 from operators.wait import Wait
-from tests.fakes.context import a_context, deferral, resume, run, to_the_end
+from tests.fakes.context import a_context, deferral, run
 from tests.fakes.release import a_run, a_scope
 
 
@@ -21,7 +23,7 @@ def test_a_wait_holds_no_slot_until_its_time_is_over(records: Records) -> None:
     parked = deferral(task, context)
     assert isinstance(parked.trigger, DateTimeTrigger)
     assert timedelta(minutes=9) < parked.trigger.moment - began < timedelta(minutes=11)
-    assert resume(task, context, parked, None) is None
+    assert parked.trigger.end_from_trigger
 
 
 def test_a_retry_waits_for_the_rest_and_not_all_over_again(records: Records) -> None:
@@ -32,8 +34,9 @@ def test_a_retry_waits_for_the_rest_and_not_all_over_again(records: Records) -> 
     assert first.trigger.moment == again.trigger.moment
 
 
-def test_a_wait_of_no_time_is_over_at_once(records: Records) -> None:
-    assert to_the_end(a_wait(minutes=0), a_context()) is None
+def test_the_trigger_ends_a_wait_by_itself_without_a_worker(records: Records) -> None:
+    trigger = deferral(a_wait(minutes=0), a_context()).trigger
+    assert isinstance(asyncio.run(anext(trigger.run())), TaskSuccessEvent)
 
 
 def test_a_run_that_turned_back_does_not_wait(records: Records) -> None:
