@@ -113,3 +113,19 @@ class Judgment:
             raise CanaryError(
                 "a stored judgment cannot be read", why=str(error), mend="judge its looks again"
             ) from error
+
+
+#: What follows from no look at all.
+UNSEEN: Final = Judgment(
+    verdict=Verdict.INCONCLUSIVE,
+    reason="The traffic could not be seen, so there is nothing to compare.",
+    decided_by="",
+    looks=0,
+    elapsed_s=0.0,
+    requests_baseline=0,
+    requests_canary=0,
+    metrics=(),
+    more_requests=None,
+    more_minutes=None,
+    is_final=False,
+)

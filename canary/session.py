@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from canary.config import CanaryConfig, JudgeKind
-from canary.errors import CanaryError
-from canary.judgment import Judgment
+from canary.judgment import UNSEEN, Judgment
 from canary.looks import Look
 
 
@@ -22,16 +21,11 @@ def start(config: CanaryConfig) -> Session:
 
 
 def judge(config: CanaryConfig, looks: Sequence[Look]) -> Judgment:
-    """The judgment of stored looks: bit for bit that of a session that was given them one by one.
-
-    Raises:
-        CanaryError: when there is no look at all.
-    """
-    session = start(config)
-    judgments = [session.add(look) for look in looks]
-    if not judgments:
-        raise CanaryError("nothing to judge", why="there are no looks", mend="take at least one look")
-    return judgments[-1]
+    """The judgment of stored looks: bit for bit that of a session that was given them one by one."""
+    session, judgment = start(config), UNSEEN
+    for look in looks:
+        judgment = session.add(look)
+    return judgment
 
 
 def _sequential(config: CanaryConfig) -> Session:

@@ -9,15 +9,15 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
-from canary import CanaryConfig, Judgment, Look, Side, Verdict, start
+from canary import CanaryConfig, GennakerError, Judgment, Look, Side, Verdict, start
+from canary.judgment import UNSEEN
 from operators.change import Change
 from operators.clouds import open_cloud
 from operators.environment import Environment
-from operators.errors import CloudError
 from operators.memory import Memory
 from operators.records import Json, Kind, Records, Subject
 from operators.records.records import utc_now
@@ -43,6 +43,7 @@ class Watch:
         config: the canary configuration, as JSON.
         step: the ramp step, `""` where there is only one.
         until: when to stop watching this step at the latest; None: when the judge is done.
+        began: when it was set up, from which a watch that never sees the traffic is timed.
     """
 
     judgment: str
@@ -55,16 +56,18 @@ class Watch:
     config: Mapping[str, Any]
     step: str = ""
     until: datetime | None = None
+    began: datetime = field(default_factory=utc_now)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` is the way back."""
-        return {**asdict(self), "until": self.until.isoformat() if self.until else None}
+        until = self.until.isoformat() if self.until else None
+        return {**asdict(self), "until": until, "began": self.began.isoformat()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The watch that `to_json` wrote."""
-        until = value["until"]
-        return cls(**{**value, "until": datetime.fromisoformat(until) if until else None})
+        until = datetime.fromisoformat(value["until"]) if value["until"] else None
+        return cls(**{**value, "until": until, "began": datetime.fromisoformat(value["began"])})
 
     def change(self, records: Records) -> Change:
         """The change of the cluster that the watch guards."""
@@ -129,7 +132,13 @@ class Watcher:
         """Takes one look, keeps it, judges it, and cuts traffic when it shows harm."""
         if self._judgment is not None and self._is_decided(self._judgment):
             return self._react(self._judgment)
-        look = self._observe()
+        try:
+            look = self._observe()
+        except GennakerError as error:
+            if self._clock() < self._unseen_until():
+                raise
+            log.warning("traffic_never_seen judgment=%s why=%s", self.watch.judgment, error)
+            return Outcome(UNSEEN, True)
         if not self._records.looks.add(self.watch.judgment, self._number, json.loads(look.to_json())):
             return self._catch_up()
         judgment = self._judge(look)
@@ -139,6 +148,10 @@ class Watcher:
     def _is_decided(self, judgment: Judgment) -> bool:
         """Whether more looks change nothing; a step of a ramp is watched to its end even after a PASS."""
         return judgment.verdict in _HARM or (judgment.is_final and self.watch.until is None)
+
+    def _unseen_until(self) -> datetime:
+        """When a watch ends that has not had one look yet."""
+        return self.watch.until or self.watch.began + self.config.duration
 
     def _catch_up(self) -> Outcome:
         """Another process took this look already: its looks are the evidence, not ours."""
@@ -155,10 +168,13 @@ class Watcher:
         return Look(at, baseline, canary, self.watch.canary_share, self.watch.step)
 
     def _counters(self) -> tuple[Side, Side]:
-        """Both sides' counters; those of the last look while the cloud does not answer, which is no evidence."""
+        """Both sides' counters; those of the last look while the cloud does not answer, which is no evidence.
+
+        Raises what the cloud raises when there is no last look.
+        """
         try:
             seen = self._change.cloud.observe(self._change.cluster)
-        except CloudError as error:
+        except GennakerError as error:
             if self._last is None:
                 raise
             log.warning("traffic_not_seen judgment=%s why=%s", self.watch.judgment, error)

@@ -28,6 +28,10 @@ def test_a_report_shows_evidence_odds_latency_and_error_rate() -> None:
         assert title in page
 
 
+def test_a_report_of_traffic_that_was_never_seen_says_so() -> None:
+    assert "The traffic could not be seen" in a_report([])
+
+
 def test_a_report_needs_nothing_but_itself() -> None:
     page = a_report(list(some_looks(10, canary=Group())))
     links = set(re.findall(r"(?:src|href)=\"([^\"]*)\"", page)) | set(re.findall(r"url\(([^)]*)\)", page))

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from canary import CanaryConfig, Judgment, Side, Verdict, judge
+from canary import CanaryConfig, GennakerError, Judgment, Side, Verdict, judge
 from operators.clouds.cloud import Cluster
-from operators.errors import CloudError
+from operators.errors import CloudError, SupervisorError
 from operators.memory import Memory
 from operators.records import Kind, Records
 from operators.watch import Outcome, Watch, Watcher, judgment_id, record_decision, stored_looks
@@ -309,6 +309,50 @@ def test_a_look_that_fails_is_taken_again_by_the_trigger(records: Records, cloud
 
     cloud.__class__, cloud.traffic = Flaky, seen
     assert Outcome.from_json(fire(WatchTrigger(watch.to_json()))).judgment.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("is_step", [False, True], ids=["canary", "step of a ramp"])
+def test_a_watch_that_never_sees_the_traffic_ends_inconclusive_at_its_deadline(
+    is_step: bool, records: Records, cloud: MemoryCloud
+) -> None:
+    clock = Clock()
+    watch = replace(a_canary(records, cloud), began=clock.now)
+    watch = a_step(watch, clock, seconds=30) if is_step else watch
+    cloud.broken.add("observe")
+    watcher = a_watcher(watch, records, clock)
+    with pytest.raises(CloudError, match="does not observe"):
+        watcher.look()
+    clock.go_on(30 if is_step else 60)
+    restarted = a_watcher(Watch.from_json(watch.to_json()), records, clock)
+    outcome = restarted.look()
+    assert (outcome.is_over, outcome.judgment.verdict) == (True, Verdict.INCONCLUSIVE)
+    assert "could not be seen" in outcome.judgment.reason
+    record_decision(watch, outcome, records)
+    assert replayed(watch, records) == outcome.judgment == Judgment.from_json(outcome.judgment.to_json())
+
+
+@pytest.mark.parametrize("trouble", [CloudError, SupervisorError])
+def test_whatever_keeps_the_cloud_from_answering_a_watch_still_ends(
+    trouble: type[GennakerError], records: Records, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, clock = a_canary(records, cloud), Clock()
+    cloud.traffic = traffic(watch.control, watch.canary)
+    watcher = a_watcher(watch, records, clock)
+    watcher.look()
+
+    def fails(self: MemoryCloud, cluster: Cluster) -> Any:
+        raise trouble("no answer")
+
+    monkeypatch.setattr(MemoryCloud, "observe", fails)
+    assert watch_on(lambda: watcher, clock).judgment.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_trigger_ends_a_watch_that_never_sees_the_traffic(records: Records, cloud: MemoryCloud) -> None:
+    watch = a_canary(records, cloud, interval="0.01s", min_duration="0s")
+    watch = replace(watch, began=watch.began - timedelta(minutes=1))
+    cloud.broken.add("observe")
+    event = fire(WatchTrigger(watch.to_json()))
+    assert Outcome.from_json(event).judgment.verdict is Verdict.INCONCLUSIVE
 
 
 def test_what_a_trigger_carries_is_plain_and_comes_back_equal(records: Records, cloud: MemoryCloud) -> None:
