@@ -15,7 +15,7 @@ from operators.change import Change
 from operators.errors import ConditionError
 from operators.records import Kind, Records
 from operators.runs import Conclusion, RunVerdict
-from operators.stage import ClusterOperator, StageOperator, local_path
+from operators.stage import LEASE_PATIENCE, ClusterOperator, StageOperator, local_path
 from operators.triggers import LeaseTrigger
 from operators.windows import Calendar
 from tests.fakes.cloud import MemoryCloud
@@ -122,6 +122,20 @@ def test_invariant_8_one_at_a_time_a_stage_waits_without_a_slot_while_another_ru
     records.leases.release(str(CLUSTER), "playback/other")
     assert resume(task, context, parked, fire(parked.trigger)) == str(CLUSTER)
     assert records.leases.holder(str(CLUSTER)) == "playback/1"
+
+
+def test_invariant_8_one_at_a_time_a_run_that_waited_too_long_is_refused_by_the_name_of_the_holder_for_good(
+    records: Records, cloud: MemoryCloud
+) -> None:
+    a_change(records, cloud, "touch", run_id="other").begin()
+    task, context = a_touch(), a_context()
+    parked = deferral(task, context)
+    assert isinstance(parked.trigger, LeaseTrigger)
+    assert timedelta(0) <= LEASE_PATIENCE - (parked.trigger.deadline - datetime.now(UTC)) < timedelta(minutes=1)
+    event = fire(LeaseTrigger(parked.trigger.cluster, deadline=datetime.now(UTC)))
+    with pytest.raises(AirflowFailException, match=f"playback/other has been changing {CLUSTER}"):
+        resume(task, context, parked, event)
+    assert records.leases.holder(str(CLUSTER)) == "playback/other"
 
 
 def test_a_run_that_turned_back_while_a_stage_waited_for_its_lease_changes_nothing(

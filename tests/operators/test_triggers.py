@@ -59,6 +59,11 @@ def test_a_lease_is_waited_for_until_it_is_released(records: Records) -> None:
     }
 
 
+def test_at_the_deadline_it_is_told_who_holds_the_lease(records: Records) -> None:
+    records.leases.take(str(CLUSTER), "playback/1")
+    assert fire(LeaseTrigger(str(CLUSTER), soon(0.1))) == {"cluster": str(CLUSTER), "holder": "playback/1"}
+
+
 def test_healthy_groups_are_told_at_once(records: Records, cloud: MemoryCloud) -> None:
     group = a_stable_group(records, cloud)
     assert fire(HealthTrigger("memory", [group], soon())) == {"why": ""}
