@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from airflow.sdk import BaseBranchOperator, BaseOperator
+from airflow.sdk import BaseBranchOperator
 from airflow.sdk.definitions.context import Context
 
 from canary import Verdict
@@ -56,14 +56,3 @@ class Gate(Staged, BaseBranchOperator):
                 return self.ask
             case _:
                 return self.roll_back
-
-
-class Promoted(Staged, BaseOperator):
-    """Marks that a judgment let the run go on."""
-
-    def __init__(self, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.scope = scope
-
-    def execute(self, context: Context) -> None:
-        """Nothing to change: the next stage may go on."""

@@ -1,15 +1,17 @@
 """A resolved pipeline to an Airflow DAG: the only module that knows both.
 
 A stage of one task is that task; a stage of several is a task group. A stage's first tasks wait
-for the last tasks of the stages it needs; skipped ones do not stop it, failed ones do.
+for the last tasks of the stages it needs; skipped ones do not stop it, failed ones do. Where a
+failure may be passed over, a task that never fails ends what may fail.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Final
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, TriggerRule
 
 from gennaker import stages as s
@@ -23,7 +25,7 @@ from operators.bake_image import BakeImage
 from operators.choices import OnInconclusive
 from operators.deploy import Deploy
 from operators.finish_and_archive import FinishAndArchive
-from operators.gate import Gate, Promoted
+from operators.gate import Gate
 from operators.integration_tests import HttpCheck, IntegrationTests
 from operators.manual_judgment import ManualJudgment
 from operators.progressive_rollout import PromoteRegion, RampRegion, RollBackRegion, SettleRollout, StartRegion
@@ -36,46 +38,63 @@ from operators.windows import Calendar
 TAG: Final = "gennaker"
 
 
+#: With these a task is not done before all tasks right before it are; others give up at the first failure.
+_PATIENT: Final = (TriggerRule.ALL_DONE, TriggerRule.ALL_DONE_SETUP_SUCCESS)
+
+
 @dataclass(frozen=True, slots=True)
 class _Ends:
-    """A compiled stage: what others wait for it by, and what waits for others."""
+    """A compiled stage.
+
+    Args:
+        entries: tasks that wait for the stages it needs.
+        exits: tasks that others wait for.
+        hides_failures: whether the exits may do well although a stage before did not.
+    """
 
     entries: tuple[BaseOperator, ...]
     exits: tuple[BaseOperator, ...]
+    hides_failures: bool = False
 
 
 @dataclass(slots=True)
 class _Compiler:
-    """One pipeline on its way to a DAG."""
+    """One pipeline on its way to a DAG.
+
+    Args:
+        pipeline: the pipeline.
+        bake: the stage whose image is delivered, once it was met.
+        exits: last tasks of the stages so far.
+        awaited: what a stage waits for when it needs the one of that name.
+    """
 
     pipeline: Pipeline
     bake: s.BakeImage | None = None
-    ends: dict[str, _Ends] = field(default_factory=dict)
+    exits: list[BaseOperator] = field(default_factory=list)
+    awaited: dict[str, tuple[BaseOperator, ...]] = field(default_factory=dict)
 
     def add(self, stage: s.StageBase) -> None:
         """Compiles one stage and ties it to the stages it needs."""
         if isinstance(stage, s.BakeImage):
             self.bake = stage
         ends = _STAGES[type(stage)](self, stage)
-        self.ends[stage.name] = ends
         if isinstance(stage, s.FinishAndArchive):
             self._tie_last(ends)
-        else:
-            self._tie(stage, ends)
-
-    def _tie(self, stage: s.StageBase, ends: _Ends) -> None:
-        needed = [self.pipeline.stage(name) for name in stage.needs]
-        may_go_on = any(n.on_failure is s.OnFailure.CONTINUE for n in needed)
+            return
+        if stage.on_failure is s.OnFailure.CONTINUE:
+            ends = _ended(stage, ends)
+        before = tuple(dict.fromkeys(task for name in stage.needs for task in self.awaited[name]))
         for entry in ends.entries:
-            entry.trigger_rule = TriggerRule.ALL_DONE if may_go_on else TriggerRule.NONE_FAILED
-            for need in stage.needs:
-                entry.set_upstream(list(self.ends[need].exits))
+            entry.trigger_rule = TriggerRule.NONE_FAILED
+            entry.set_upstream(before)
+        self.exits += ends.exits
+        self.awaited[stage.name] = ends.exits + before if ends.hides_failures else ends.exits
 
     def _tie_last(self, ends: _Ends) -> None:
+        """Has the last task wait for every stage, also where one that needs it has given up already."""
         (finish,) = ends.entries
         finish.trigger_rule = TriggerRule.ALL_DONE
-        last = [task for ends in self.ends.values() for task in ends.exits if not task.downstream_task_ids]
-        finish.set_upstream([task for task in last if task is not finish])
+        finish.set_upstream([task for task in self.exits if not _is_waited_for(task)])
 
     def common(self, stage: s.StageBase) -> dict[str, Any]:
         """What every task of a stage is told."""
@@ -90,7 +109,6 @@ class _Compiler:
             ),
             "retries": max(RETRIES, stage.retries),
             "execution_timeout": stage.timeout,
-            "owner": ", ".join(self.pipeline.owners),
         }
 
     def environment(self, name: str) -> dict[str, Any]:
@@ -132,6 +150,7 @@ def compile_pipeline(pipeline: Pipeline) -> DAG:
         doc_md=_document(pipeline),
         schedule=schedule_of(pipeline),
         catchup=False,
+        default_args={"owner": ", ".join(pipeline.owners)},
         max_active_runs=pipeline.max_parallel,
         tags=sorted({TAG, *pipeline.owners}),
         is_paused_upon_creation=False,
@@ -148,6 +167,20 @@ def compile_pipeline(pipeline: Pipeline) -> DAG:
 def artifact_parameter(artifact: str) -> str:
     """The run parameter that says where an artifact is."""
     return ARTIFACT + artifact.replace("-", "_")
+
+
+def _ended(stage: s.StageBase, ends: _Ends) -> _Ends:
+    """The stage ended by a task that never fails; a `_` in its name keeps it from those that pipelines give."""
+    has_ended = EmptyOperator(task_id=f"{stage.name}.has_ended", trigger_rule=TriggerRule.ALL_DONE)
+    has_ended.set_upstream(ends.exits)
+    return _Ends(ends.entries, (has_ended,), hides_failures=True)
+
+
+def _is_waited_for(task: BaseOperator) -> bool:
+    """Whether some task is certainly not done before this one is."""
+    return any(
+        later.trigger_rule in _PATIENT or later.upstream_task_ids == {task.task_id} for later in task.downstream_list
+    )
 
 
 def _bake(c: _Compiler, stage: s.BakeImage) -> _Ends:
@@ -217,7 +250,7 @@ def _automated_canary(c: _Compiler, stage: s.AutomatedCanary) -> _Ends:
             on_inconclusive=OnInconclusive(stage.on_inconclusive),
             **told,
         )
-        promote = Promoted(task_id="promote", scope=told["scope"])
+        promote = EmptyOperator(task_id="promote")
         roll_back = TurnBack(task_id="roll-back", judge=judge.task_id, **told)
         _branch(c, stage, judge, promote, roll_back)
         stop = StopCanary(task_id="stop", **told)
@@ -227,7 +260,6 @@ def _automated_canary(c: _Compiler, stage: s.AutomatedCanary) -> _Ends:
 
 
 def _progressive_rollout(c: _Compiler, stage: s.ProgressiveRollout) -> _Ends:
-    waves = stage.waves or (stage.regions,)
     with TaskGroup(stage.name):
         settle = SettleRollout(
             task_id="settle",
@@ -237,16 +269,21 @@ def _progressive_rollout(c: _Compiler, stage: s.ProgressiveRollout) -> _Ends:
             trigger_rule=TriggerRule.ALL_DONE,
             **c.common(stage),
         )
-        compiled = [[_region(c, stage, region) for region in wave] for wave in waves]
-    for earlier, later in pairwise(compiled):
-        for region in later:
-            for entry in region.entries:
-                entry.trigger_rule = TriggerRule.ALL_DONE
-                entry.set_upstream([task for r in earlier for task in r.exits])
-    for wave in compiled:
-        for region in wave:
-            settle.set_upstream(list(region.exits))
-    return _Ends(tuple(task for region in compiled[0] for task in region.entries), (settle,))
+        waves = [_wave(c, stage, regions) for regions in stage.waves]
+        for number, (earlier, later) in enumerate(pairwise(waves), start=1):
+            has_ended = EmptyOperator(task_id=f"wave_{number}_has_ended", trigger_rule=TriggerRule.ALL_DONE)
+            has_ended.set_upstream(earlier.exits)
+            has_ended.set_downstream(later.entries)
+    settle.set_upstream([task for wave in waves for task in wave.exits])
+    return _Ends(tuple(task for wave in waves for task in wave.entries), (settle,), hides_failures=True)
+
+
+def _wave(c: _Compiler, stage: s.ProgressiveRollout, regions: Iterable[str]) -> _Ends:
+    compiled = [_region(c, stage, region) for region in regions]
+    return _Ends(
+        tuple(task for region in compiled for task in region.entries),
+        tuple(task for region in compiled for task in region.exits),
+    )
 
 
 def _region(c: _Compiler, stage: s.ProgressiveRollout, region: str) -> _Ends:

@@ -8,7 +8,7 @@ import pytest
 from canary import Verdict
 from operators.ask import Ask
 from operators.choices import OnInconclusive
-from operators.gate import Gate, Promoted
+from operators.gate import Gate
 from operators.records import Kind, Records
 from tests.fakes.context import a_context, run
 from tests.fakes.release import a_scope
@@ -40,10 +40,6 @@ def test_a_decided_judgment_is_followed_whatever_the_policy(verdict: Verdict, wa
 def test_invariant_5_without_evidence_the_pipelines_own_policy_decides(policy: OnInconclusive, way: str) -> None:
     context = a_context(returned={"judge": {"verdict": "INCONCLUSIVE"}})
     assert a_gate(policy).choose_branch(context) == way
-
-
-def test_a_judgment_that_let_the_run_go_on_changes_nothing() -> None:
-    assert run(Promoted(task_id="promote", scope=a_scope("canary")), a_context()) is None
 
 
 def answered(*options: str, by: str | None) -> dict[str, Any]:
