@@ -1,6 +1,7 @@
 """What only the whole pipeline and its surroundings can tell: names, order, windows."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 from gennaker import expressions
 from gennaker.errors import PipelineErrors, unknown
@@ -22,6 +23,9 @@ from gennaker.surroundings import Surroundings
 from gennaker.tree import Table
 from operators.windows import Window as ExecutionWindow
 
+#: DAGs of Gennaker's own; a pipeline of the same name would take their place in Airflow, or they its.
+OWN_DAGS: Final = frozenset({"converge", "pipelines-with-errors"})
+
 
 def check(pipeline: Pipeline, tree: Table, around: Surroundings) -> Pipeline:
     """The pipeline with every setting filled in and its stages in order.
@@ -29,6 +33,8 @@ def check(pipeline: Pipeline, tree: Table, around: Surroundings) -> Pipeline:
     `tree` is what it was validated from. Raises PipelineErrors with every problem located.
     """
     report = Report(tree)
+    if pipeline.pipeline in OWN_DAGS:
+        report.add(f"pipeline: expected another name, as '{pipeline.pipeline}' is a DAG of Gennaker's own", "pipeline")
     needs = {stage.name: stage.needs for stage in pipeline.stages}
     _check_needs(pipeline, needs, report)
     _check_triggers(pipeline, report)

@@ -1,10 +1,11 @@
 """What is wrong with a pipeline is said in plain words, at its place, with what was probably meant."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.gennaker.builders import HEAD, problems, resolve, stages
+from tests.gennaker.builders import HEAD, ROOT, problems, resolve, stages
 
 
 @pytest.mark.parametrize(
@@ -171,6 +172,15 @@ def test_what_acts_on_the_image_comes_after_its_bake(tmp_path: Path) -> None:
 def test_a_pipeline_bakes_one_image(tmp_path: Path) -> None:
     [found] = problems(tmp_path, stages("- bake-image\n- bake-image: {name: second}"))
     assert found.startswith("6:3: second: expected one bake-image, as a pipeline delivers one image; the first is")
+
+
+OWN_DAGS = [name for file in (ROOT / "dags").glob("*.py") for name in re.findall(r'dag_id="(.+?)"', file.read_text())]
+
+
+@pytest.mark.parametrize("name", sorted(OWN_DAGS))
+def test_a_pipeline_must_not_be_named_like_a_dag_of_our_own(name: str, tmp_path: Path) -> None:
+    found = problems(tmp_path, stages("- bake-image").replace("pipeline: demo", f"pipeline: {name}"))
+    assert found == [f"1:11: pipeline: expected another name, as '{name}' is a DAG of Gennaker's own"]
 
 
 FREEZE = """\
