@@ -38,7 +38,14 @@ class StageBase(Frozen):
         description="Condition, a Jinja expression over params, artifacts, run and stages; "
         "the stage is skipped when it does not hold. Default: always runs.",
     )
-    retries: int = Field(default=0, strict=True, ge=0, le=10, description="Times a failed task is tried again.")
+    retries: int = Field(
+        default=0,
+        strict=True,
+        ge=0,
+        le=10,
+        description="Times that failed tests are run again. Operations are safe to repeat, and one that breaks off "
+        "is always tried three times more, or this often if that is more.",
+    )
     timeout: Duration = Field(default=timedelta(hours=2), description="Longest time a task of the stage may take.")
     on_failure: OnFailure = Field(
         default=OnFailure.STOP, description="Whether the pipeline stops or goes on when the stage fails."
@@ -177,7 +184,9 @@ class ProgressiveRollout(Judged):
         "Default: all regions side by side.",
     )
     step_duration: Duration = Field(
-        default=timedelta(minutes=5), description="Time that new is watched against old at each step of the ramp."
+        default=timedelta(minutes=5),
+        description="Time that new is watched against old at each step of the ramp. "
+        "A step is judged within this time: min_duration and duration of the profile do not hold here.",
     )
     on_region_failure: OnRegionFailure = Field(
         default=OnRegionFailure.STOP, description="What the other regions do when one was rolled back."
