@@ -1,11 +1,16 @@
 """When a pipeline's DAG runs by itself: cron times, and events that others publish."""
 
-from typing import Any, assert_never
+from datetime import timedelta
+from typing import Any, Final, assert_never
 
 from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, MultipleCronTriggerTimetable
 
 from canary.errors import GennakerError
 from gennaker.model import ArtifactTrigger, GitTrigger, Pipeline, ScheduleTrigger, Trigger, WebhookTrigger
+
+#: How long after its time a new DAG still runs for it: never. Airflow's own default, `False`, is a tenth of
+#: the time between two runs, so a new pipeline of weekly releases would release up to 16 hours late.
+_LATE_BY: Final = timedelta(0)
 
 
 def schedule_of(pipeline: Pipeline) -> Any:
@@ -25,7 +30,7 @@ def schedule_of(pipeline: Pipeline) -> Any:
 
 def _timetable(crons: list[ScheduleTrigger]) -> Any:
     if len(crons) == 1:
-        return CronTriggerTimetable(crons[0].cron, timezone=crons[0].timezone)
+        return CronTriggerTimetable(crons[0].cron, timezone=crons[0].timezone, run_immediately=_LATE_BY)
     zones = sorted({c.timezone for c in crons})
     if len(zones) > 1:
         raise GennakerError(
@@ -33,7 +38,7 @@ def _timetable(crons: list[ScheduleTrigger]) -> Any:
             why=f"found {', '.join(zones)}",
             mend="write them in one time zone",
         )
-    return MultipleCronTriggerTimetable(*(c.cron for c in crons), timezone=zones[0])
+    return MultipleCronTriggerTimetable(*(c.cron for c in crons), timezone=zones[0], run_immediately=_LATE_BY)
 
 
 def _asset(trigger: Trigger, pipeline: Pipeline) -> Asset:
