@@ -19,7 +19,7 @@ CODE = [path for floor in ("canary", "operators", "dags", "docker") for path in 
 WORDS = """
     pipeline, stage, trigger, artifact, bake, image, environment, region, cluster, server group, baseline, canary,
     control, judge, judgment, manual judgment, verdict, evidence, look, threshold profile, execution window, freeze,
-    ramp, promote, roll back, converge, record
+    ramp, promote, cut, roll back, revert, turn back, settle, converge, lease, record
 """
 
 INVARIANTS = range(1, 11)
