@@ -26,6 +26,9 @@ from operators.windows import Window as ExecutionWindow
 #: DAGs of Gennaker's own; a pipeline of the same name would take their place in Airflow, or they its.
 OWN_DAGS: Final = frozenset({"converge", "pipelines-with-errors"})
 
+#: `operators.stage.ARTIFACT`, which cannot be imported without Airflow.
+ARTIFACT: Final = "artifact_"
+
 
 def check(pipeline: Pipeline, tree: Table, around: Surroundings) -> Pipeline:
     """The pipeline with every setting filled in and its stages in order.
@@ -37,6 +40,7 @@ def check(pipeline: Pipeline, tree: Table, around: Surroundings) -> Pipeline:
         report.add(f"pipeline: expected another name, as '{pipeline.pipeline}' is a DAG of Gennaker's own", "pipeline")
     needs = {stage.name: stage.needs for stage in pipeline.stages}
     _check_needs(pipeline, needs, report)
+    _check_parameters(pipeline, report)
     _check_triggers(pipeline, report)
     report.refuse()
     ordered = order(needs)
@@ -79,15 +83,34 @@ def _check_triggers(pipeline: Pipeline, report: Report) -> None:
     for index, trigger in enumerate(pipeline.triggers):
         if isinstance(trigger, ArtifactTrigger) and trigger.name not in known:
             report.add(unknown("artifact", trigger.name, known), "triggers", index, "name")
-        if isinstance(trigger, ArtifactTrigger | ScheduleTrigger):
-            _check_defaults(pipeline, trigger.type, report)
+        _check_defaults(pipeline, trigger.type, report)
+    _check_timezones(pipeline, report)
 
 
 def _check_defaults(pipeline: Pipeline, trigger: str, report: Report) -> None:
-    """A run that nobody starts has nobody to ask for a parameter."""
+    """A run that nobody starts has nobody to ask for a parameter; Airflow refuses its whole file."""
     for name, parameter in pipeline.parameters.items():
         if parameter.default is None:
             what = f"{name} of parameters: expected a default, as the {trigger} trigger cannot ask for a value"
+            report.add(what, "parameters", name)
+
+
+def _check_timezones(pipeline: Pipeline, report: Report) -> None:
+    """Airflow keeps the times of one DAG in one time zone."""
+    first = ""
+    for index, trigger in enumerate(pipeline.triggers):
+        if not isinstance(trigger, ScheduleTrigger):
+            continue
+        first = first or trigger.timezone
+        if trigger.timezone != first:
+            what = f"timezone: expected {first} as in the schedule before, found {trigger.timezone}"
+            report.add(what, "triggers", index, "timezone")
+
+
+def _check_parameters(pipeline: Pipeline, report: Report) -> None:
+    for name in pipeline.parameters:
+        if name.startswith(ARTIFACT):
+            what = f"{name} of parameters: expected another name, as {ARTIFACT}NAME says where an artifact is"
             report.add(what, "parameters", name)
 
 

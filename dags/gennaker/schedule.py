@@ -5,7 +5,6 @@ from typing import Any, Final, assert_never
 
 from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, MultipleCronTriggerTimetable
 
-from canary.errors import GennakerError
 from gennaker.model import ArtifactTrigger, GitTrigger, Pipeline, ScheduleTrigger, Trigger, WebhookTrigger
 
 #: How long after its time a new DAG still runs for it: never. Airflow's own default, `False`, is a tenth of
@@ -29,16 +28,10 @@ def schedule_of(pipeline: Pipeline) -> Any:
 
 
 def _timetable(crons: list[ScheduleTrigger]) -> Any:
+    """The times of all, which the check keeps in one time zone."""
     if len(crons) == 1:
         return CronTriggerTimetable(crons[0].cron, timezone=crons[0].timezone, run_immediately=_LATE_BY)
-    zones = sorted({c.timezone for c in crons})
-    if len(zones) > 1:
-        raise GennakerError(
-            "the schedules of one pipeline are in different time zones",
-            why=f"found {', '.join(zones)}",
-            mend="write them in one time zone",
-        )
-    return MultipleCronTriggerTimetable(*(c.cron for c in crons), timezone=zones[0], run_immediately=_LATE_BY)
+    return MultipleCronTriggerTimetable(*(c.cron for c in crons), timezone=crons[0].timezone, run_immediately=_LATE_BY)
 
 
 def _asset(trigger: Trigger, pipeline: Pipeline) -> Asset:

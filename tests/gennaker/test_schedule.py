@@ -8,10 +8,9 @@ import pytest
 from airflow.sdk import AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, MultipleCronTriggerTimetable
 from airflow.timetables.base import TimeRestriction
 
-from canary.errors import GennakerError
 from gennaker.compile import compile_pipeline
 from gennaker.schedule import schedule_of
-from tests.gennaker.builders import HEAD, resolve
+from tests.gennaker.builders import HEAD, problems, resolve
 from tests.gennaker.dags import restored
 
 MORNING = 'schedule: {cron: "0 10 * * *"}'
@@ -57,9 +56,11 @@ def test_several_crons_run_at_each_of_their_times(tmp_path: Path) -> None:
     assert first_run(tmp_path, MORNING, EVENING).hour in (10, 18)
 
 
-def test_crons_in_different_time_zones_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(GennakerError, match=r"different time zones: found Europe/Paris, UTC\. To mend:"):
-        schedule(tmp_path, MORNING, 'schedule: {cron: "0 18 * * *", timezone: Europe/Paris}')
+def test_crons_in_different_time_zones_are_refused_where_they_are_written(tmp_path: Path) -> None:
+    paris = 'schedule: {cron: "0 18 * * *", timezone: Europe/Paris}'
+    assert problems(tmp_path, a_file(MORNING, paris)) == [
+        "6:46: timezone: expected UTC as in the schedule before, found Europe/Paris"
+    ]
 
 
 @pytest.mark.parametrize(
