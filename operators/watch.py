@@ -7,7 +7,6 @@ between the look that decides and 0 % traffic stand only the journal and the rou
 
 import json
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -79,7 +78,13 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a watch came to: the judgment, and what was done about it at once."""
+    """What a watch came to: the judgment, and what was done about it at once.
+
+    Args:
+        judgment: the judgment at the last look.
+        is_over: whether watching (this step) is done.
+        seconds_to_zero: on harm, from the look that decided to the router's word that traffic is back.
+    """
 
     judgment: Judgment
     is_over: bool
@@ -142,8 +147,10 @@ class Watcher:
         if not self._records.looks.add(self.watch.judgment, self._number, json.loads(look.to_json())):
             return self._catch_up()
         judgment = self._judge(look)
-        self._memory.look(self.watch.judgment, round(judgment.elapsed_s), look.at, _metrics(judgment))
-        return self._react(judgment)
+        try:
+            return self._react(judgment)
+        finally:
+            self._memory.look(self.watch.judgment, round(judgment.elapsed_s), look.at, _metrics(judgment))
 
     def _is_decided(self, judgment: Judgment) -> bool:
         """Whether more looks change nothing; a step of a ramp is watched to its end even after a PASS."""
@@ -190,9 +197,9 @@ class Watcher:
 
     def _react(self, judgment: Judgment) -> Outcome:
         if judgment.verdict in _HARM:
-            decided = time.monotonic()
             self._change.cut(judgment.reason)
-            return Outcome(judgment, True, time.monotonic() - decided)
+            assert self._last is not None
+            return Outcome(judgment, True, (self._clock() - self._last.at).total_seconds())
         if self.watch.until is not None:
             return Outcome(judgment, self._clock() >= self.watch.until)
         return Outcome(judgment, judgment.is_final)
