@@ -1,16 +1,11 @@
 """Builders for the stack's tests; nothing here starts a stack."""
 
-import os
-import tempfile
 import warnings
 from pathlib import Path
 
 import pytest
 
 from gennaker.stack.settings import StackSettings
-
-# Airflow writes to its folder when it is imported, so it gets one that nobody minds.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-"))
 
 
 @pytest.fixture

@@ -1,21 +1,12 @@
-"""A cloud in memory, records in a folder of the test's own, and an Airflow that writes nowhere else."""
+"""A cloud in memory, and records in a folder of the test's own."""
 
-import atexit
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
 
-# Airflow writes its settings into its home when it is imported first.
-_AIRFLOW_HOME = tempfile.mkdtemp(prefix="gennaker-airflow-")
-os.environ["AIRFLOW_HOME"] = _AIRFLOW_HOME
-atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
-
-from operators import clouds, stage  # noqa: E402 - after Airflow's home is set
-from operators.records import Records  # noqa: E402
-from tests.fakes.cloud import MemoryCloud  # noqa: E402
+from operators import clouds, stage
+from operators.records import Records
+from tests.fakes.cloud import MemoryCloud
 
 
 @pytest.fixture(autouse=True)
