@@ -1,5 +1,6 @@
 """`gennaker release`: starts a run of a pipeline and follows it to its verdict."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -22,13 +23,14 @@ def release(
     """Release: start a run, and with --wait follow it and exit with its verdict.
 
     Exits 0 when the release was promoted (or, without --wait, started), 1 when it rolled back
-    or failed, with the reason as the last line.
+    or failed, with the reason as the last line, and 2 when the command itself was wrong.
     """
     from gennaker.follow import follow
     from gennaker.stack.client import AirflowClient
 
-    client = AirflowClient()
     conf = {**_artifacts(artifact or []), **_params(param or [])}
+    client = AirflowClient()
+    _check_names(conf, client.parameters(pipeline))
     run_id = client.trigger(pipeline, conf, note=note)
     typer.echo(f"{pipeline} {run_id}\n{client.connection.url}/dags/{pipeline}/runs/{run_id}")
     if not wait:
@@ -46,15 +48,29 @@ def _tell(task: str, state: str) -> None:
 def _artifacts(given: list[str]) -> dict[str, str]:
     from operators.stage import ARTIFACT
 
-    paths = {name: Path(path) for name, path in map(_pair, given)}
+    paths = dict(map(_pair, given))
     for name, path in paths.items():
-        if not path.is_dir():
-            raise typer.BadParameter(f"artifact {name}: {path} is not a directory")
-    return {ARTIFACT + name.replace("-", "_"): str(path.resolve()) for name, path in paths.items()}
+        if not path or not Path(path).is_dir():
+            raise typer.BadParameter(f"artifact {name}: {path or 'nothing'} is not a directory")
+    return {ARTIFACT + name.replace("-", "_"): str(Path(path).resolve()) for name, path in paths.items()}
 
 
 def _params(given: list[str]) -> dict[str, object]:
     return {name: _value(text) for name, text in map(_pair, given)}
+
+
+def _check_names(conf: Collection[str], known: Collection[str]) -> None:
+    """Refuses what the pipeline does not know: Airflow would take it, and release what it releases by default."""
+    from gennaker.errors import unknown
+    from operators.stage import ARTIFACT
+
+    artifacts = {name.removeprefix(ARTIFACT).replace("_", "-") for name in known if name.startswith(ARTIFACT)}
+    for name in conf:
+        if name in known:
+            continue
+        if name.startswith(ARTIFACT):
+            raise typer.BadParameter(unknown("artifact", name.removeprefix(ARTIFACT).replace("_", "-"), artifacts))
+        raise typer.BadParameter(unknown("parameter", name, {n for n in known if not n.startswith(ARTIFACT)}))
 
 
 def _value(text: str) -> object:

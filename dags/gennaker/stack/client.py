@@ -80,6 +80,10 @@ class AirflowClient:
                     raise
             time.sleep(0.5)
 
+    def parameters(self, dag_id: str) -> tuple[str, ...]:
+        """Names of the parameters of a DAG's runs."""
+        return tuple(self.connection.get(f"/dags/{quote(dag_id, safe='')}/details")["params"] or ())
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, run_id: str = "", note: str = "") -> str:
         """Starts a run and returns its id; parameters that do not fit are AirflowRefused, status 400."""
         body = {"logical_date": None, "conf": dict(conf or {}), "note": note or None}
