@@ -26,7 +26,7 @@ doctor: $(READY) ## say what is missing on this machine, and how to mend it
 
 test: $(READY)  ## unit tests, then end-to-end tests on the real stack (ARGS="-k name" chooses)
 	@echo "make: unit tests"
-	@$(BIN)/python -m pytest -m "not stack" --junitxml tests/artifacts/unit.xml $(ARGS) || [ $$? = 5 ]
+	@$(BIN)/python -m pytest -m "not stack" -n 2 --junitxml tests/artifacts/unit.xml $(ARGS) || [ $$? = 5 ]
 	@echo "make: end-to-end tests on the real stack"
 	@$(BIN)/python -m pytest -m stack --junitxml tests/artifacts/end-to-end.xml $(ARGS) || [ $$? = 5 ]
 
