@@ -37,7 +37,7 @@ def demo() -> None:
         else f"no rollback was seen; figures in {home() / 'demo.json'}"
     )
     for line in found:
-        console.print(f"not as told: {line}", style="red", highlight=False)
+        console.print(f"not as told: {line}", style="red", highlight=False, markup=False)
     if not in_ci:
         _links(console)
     if found:

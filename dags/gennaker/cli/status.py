@@ -16,7 +16,7 @@ def status(
     from gennaker.overview import overview
 
     seen = overview(pipeline, runs)
-    console = Console()
+    console = Console(markup=False)
     traffic = Table("cluster", "traffic", "deployed", "by", title="Traffic", title_justify="left", box=None)
     for cluster in seen.clusters:
         traffic.add_row(cluster.name, cluster.traffic, cluster.since, cluster.by)

@@ -64,7 +64,7 @@ class Teller:
         minutes = (time.monotonic() - began) / 60
         if ending.verdict != "promoted" and self.first_rollback_s is None:
             self.first_rollback_s = time.time() - self.started_at
-        self.console.print(f"  {ending.verdict}: {ending.reason}", highlight=False)
+        self.console.print(f"  {ending.verdict}: {ending.reason}", highlight=False, markup=False)
         return self._score(version, run_id, ending, minutes, before)
 
     def _follow(self, run_id: str) -> Ending:
@@ -134,7 +134,7 @@ def tell(console: Console) -> Score:
     console.print()
     console.print(table(releases))
     for line in teller.load.lost_kinds():
-        console.print(f"lost: {line}", highlight=False)
+        console.print(f"lost: {line}", highlight=False, markup=False)
     return score
 
 

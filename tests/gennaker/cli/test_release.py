@@ -102,7 +102,7 @@ def test_the_kind_of_a_parameter_is_as_it_is_written(release: Command, text: str
         (["--artifact", "playback="], "artifact playback: nothing is not a directory"),
         (["--artifact", "playbak=."], "unknown artifact 'playbak'; did you mean 'playback'?"),
         (["--param", "sise=3"], "unknown parameter 'sise'; did you mean 'size'?"),
-        (["--patience", "long"], "'long' is not a valid"),
+        (["--patience", "long"], "Input should be a valid integer"),
     ],
 )
 def test_a_wrong_command_is_exit_2_and_starts_nothing(release: Command, words: list[str], message: str) -> None:
