@@ -28,7 +28,9 @@ test: $(READY)  ## unit tests, then end-to-end tests on the real stack (ARGS="-k
 	@echo "make: unit tests"
 	@$(BIN)/python -m pytest -m "not stack" -n 2 --junitxml tests/artifacts/unit.xml $(ARGS) || [ $$? = 5 ]
 	@echo "make: end-to-end tests on the real stack"
-	@$(BIN)/python -m pytest -m stack --junitxml tests/artifacts/end-to-end.xml $(ARGS) || [ $$? = 5 ]
+	@$(BIN)/python -m pytest -m "stack and not demo" --junitxml tests/artifacts/end-to-end.xml $(ARGS) || [ $$? = 5 ]
+	@echo "make: the demo, on a stack of its own"
+	@$(BIN)/python -m pytest -m demo --junitxml tests/artifacts/demo.xml $(ARGS) || [ $$? = 5 ]
 
 lint: $(READY)  ## ruff, mypy --strict, and the floors' import rule
 	@echo "make: ruff check"; $(BIN)/ruff check

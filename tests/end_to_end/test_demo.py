@@ -11,7 +11,7 @@ import pytest
 
 from gennaker.demo.scoreboard import STORY
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.stack, pytest.mark.demo, pytest.mark.timeout(1500)]
 
 PROJECT = Path(__file__).parents[2]
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
