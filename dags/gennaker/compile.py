@@ -1,4 +1,4 @@
-"""A resolved pipeline to an Airflow DAG: the only module that knows both.
+"""A resolved pipeline to an Airflow DAG; with `schedule` and `form` the only module that knows both.
 
 A stage of one task is that task; a stage of several is a task group. A stage's first tasks wait
 for the last tasks of the stages it needs; skipped ones do not stop it, failed ones do. Where a
@@ -12,11 +12,11 @@ from itertools import pairwise
 from typing import Any, Final
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, TriggerRule
+from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
 
 from gennaker import stages as s
+from gennaker.form import artifact_parameter, form_of
 from gennaker.model import Pipeline
-from gennaker.parameters import Parameter, Scalar
 from gennaker.schedule import schedule_of
 from operators import environment as env
 from operators.ask import Ask
@@ -29,7 +29,7 @@ from operators.gate import Gate
 from operators.integration_tests import HttpCheck, IntegrationTests
 from operators.manual_judgment import ManualJudgment
 from operators.progressive_rollout import PromoteRegion, RampRegion, RollBackRegion, SettleRollout, StartRegion
-from operators.stage import ARTIFACT, RETRIES, Scope
+from operators.stage import RETRIES, Scope
 from operators.wait import Wait
 from operators.window import Window
 from operators.windows import Calendar
@@ -83,7 +83,7 @@ class _Compiler:
             return
         if stage.on_failure is s.OnFailure.CONTINUE:
             ends = _ended(stage, ends)
-        before = tuple(dict.fromkeys(task for name in stage.needs for task in self.awaited[name]))
+        before = tuple({task.task_id: task for name in stage.needs for task in self.awaited[name]}.values())
         for entry in ends.entries:
             entry.trigger_rule = TriggerRule.NONE_FAILED
             entry.set_upstream(before)
@@ -160,13 +160,8 @@ def compile_pipeline(pipeline: Pipeline) -> DAG:
         for stage in pipeline.stages:
             compiler.add(stage)
     # Set last: Airflow copies a DAG's parameters into each task made after them, three times over.
-    dag.params = _params(pipeline)  # type: ignore[assignment]  # Airflow converts it
+    dag.params = form_of(pipeline)  # type: ignore[assignment]  # Airflow converts it
     return dag
-
-
-def artifact_parameter(artifact: str) -> str:
-    """The run parameter that says where an artifact is."""
-    return ARTIFACT + artifact.replace("-", "_")
 
 
 def _ended(stage: s.StageBase, ends: _Ends) -> _Ends:
@@ -388,31 +383,6 @@ _STAGES: Final[Mapping[type[s.StageBase], Callable[[_Compiler, Any], _Ends]]] = 
     s.Window: _window,
     s.FinishAndArchive: _finish,
 }
-
-
-def _params(pipeline: Pipeline) -> dict[str, Param]:
-    artifacts = {
-        artifact_parameter(name): Param(
-            artifact.path, type="string", minLength=1, title=f"Artifact {name}", description="Directory to bake."
-        )
-        for name, artifact in pipeline.artifacts.items()
-    }
-    return artifacts | {name: _param(parameter) for name, parameter in pipeline.parameters.items()}
-
-
-def _param(parameter: Parameter) -> Param:
-    limits: dict[str, Scalar | list[Scalar] | None] = {
-        "enum": list(parameter.enum) or None,
-        "minimum": parameter.minimum,
-        "maximum": parameter.maximum,
-        "pattern": parameter.pattern or None,
-        "description": parameter.description or None,
-    }
-    given = {k: v for k, v in limits.items() if v is not None}
-    if parameter.default is not None:
-        given["default"] = parameter.default
-    schema: Any = given
-    return Param(type=parameter.type.value, **schema)
 
 
 def _document(pipeline: Pipeline) -> str:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canary import Verdict
-from gennaker.compile import artifact_parameter, compile_pipeline
+from gennaker.compile import compile_pipeline
+from gennaker.form import artifact_parameter
 from gennaker.graph import ancestors
 from gennaker.read import Library, load
 from operators.gate import Gate
