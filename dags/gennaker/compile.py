@@ -16,7 +16,7 @@ from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
 
 from gennaker import stages as s
 from gennaker.form import artifact_parameter, form_of
-from gennaker.model import Pipeline
+from gennaker.model import Environment, Pipeline
 from gennaker.schedule import schedule_of
 from operators import environment as env
 from operators.ask import Ask
@@ -63,12 +63,14 @@ class _Compiler:
 
     Args:
         pipeline: the pipeline.
+        environments: its environments as operators take them, by name.
         bake: the stage whose image is delivered, once it was met.
         exits: last tasks of the stages so far.
         awaited: what a stage waits for when it needs the one of that name.
     """
 
     pipeline: Pipeline
+    environments: Mapping[str, Mapping[str, Any]]
     bake: s.BakeImage | None = None
     exits: list[BaseOperator] = field(default_factory=list)
     awaited: dict[str, tuple[BaseOperator, ...]] = field(default_factory=dict)
@@ -111,16 +113,11 @@ class _Compiler:
             "execution_timeout": stage.timeout,
         }
 
-    def environment(self, name: str) -> dict[str, Any]:
-        """An environment as operators take it."""
-        e = self.pipeline.environments[name]
-        return env.Environment(e.environment, e.cloud, e.regions, e.capacity, e.health_path).to_json()
-
     def changing(self, stage: "s.Deploy | s.Judged", region: str) -> dict[str, Any]:
         """What every task that changes a cluster is told."""
         return {
             **self.common(stage),
-            "environment": self.environment(stage.environment),
+            "environment": self.environments[stage.environment],
             "region": region,
             "calendar": self.calendar(stage.window, environment=stage.environment),
         }
@@ -155,13 +152,17 @@ def compile_pipeline(pipeline: Pipeline) -> DAG:
         tags=sorted({TAG, *pipeline.owners}),
         is_paused_upon_creation=False,
     )
-    compiler = _Compiler(pipeline)
+    compiler = _Compiler(pipeline, {name: _environment(e) for name, e in pipeline.environments.items()})
     with dag:
         for stage in pipeline.stages:
             compiler.add(stage)
     # Set last: Airflow copies a DAG's parameters into each task made after them, three times over.
     dag.params = form_of(pipeline)  # type: ignore[assignment]  # Airflow converts it
     return dag
+
+
+def _environment(e: Environment) -> Mapping[str, Any]:
+    return env.Environment(e.environment, e.cloud, e.regions, e.capacity, e.health_path).to_json()
 
 
 def _ended(stage: s.StageBase, ends: _Ends) -> _Ends:
@@ -211,7 +212,7 @@ def _deploy(c: _Compiler, stage: s.Deploy) -> _Ends:
 def _integration_tests(c: _Compiler, stage: s.IntegrationTests) -> _Ends:
     assert c.bake is not None
     common = c.common(stage)
-    environment = c.environment(stage.environment)
+    environment = c.environments[stage.environment]
     http = HttpCheck(stage.http.path, stage.http.status, stage.http.contains) if stage.http else None
     task = IntegrationTests(
         task_id=stage.name,
@@ -258,7 +259,7 @@ def _progressive_rollout(c: _Compiler, stage: s.ProgressiveRollout) -> _Ends:
     with TaskGroup(stage.name):
         settle = SettleRollout(
             task_id="settle",
-            environment=c.environment(stage.environment),
+            environment=c.environments[stage.environment],
             regions=stage.regions,
             on_region_failure=stage.on_region_failure,
             trigger_rule=TriggerRule.ALL_DONE,
