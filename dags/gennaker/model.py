@@ -72,13 +72,22 @@ class Artifact(Frozen):
     path: Text = Field(description="Where it is: a path from the working directory, or an absolute one.")
 
 
+def _region(value: str) -> str:
+    if value == "settle":
+        raise unfit("a region with another name than 'settle', which is a task of every rollout")
+    return value
+
+
+Region = Annotated[Name, AfterValidator(_region)]
+
+
 class Environment(Frozen):
     """A named set of regions of one cloud."""
 
     environment: Name = Field(description="Name of the environment; its file is named so too.")
     description: str = Field(default="", description="What it is for.")
     cloud: Name = Field(default="local", description="Cloud that its regions are in.")
-    regions: tuple[Name, ...] = Field(min_length=1, description="Its regions, the first one the default.")
+    regions: tuple[Region, ...] = Field(min_length=1, description="Its regions, the first one the default.")
     capacity: Count = Field(default=1, description="Instances of an ordinary server group in each region.")
     health_path: Annotated[str, Field(pattern="^/")] = Field(
         default="/healthz", description="HTTP path that answers 200 when an instance can take traffic."

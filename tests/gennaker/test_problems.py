@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from gennaker.model import Environment
 from tests.gennaker.builders import HEAD, ROOT, problems, resolve, stages
 
 
@@ -204,3 +206,8 @@ def test_a_pipeline_carries_the_freezes_of_its_environments_outside_its_digest(t
     assert frozen.definition_digest == free.definition_digest
     elsewhere = resolve(tmp_path / "c", stages("- deploy: {environment: test}"), {"policies/windows.yaml": FREEZE})
     assert elsewhere.freezes == ()
+
+
+def test_a_region_may_not_have_the_name_of_a_rollouts_own_task() -> None:
+    with pytest.raises(ValidationError, match="another name than 'settle'"):
+        Environment(environment="production", regions=("settle",))

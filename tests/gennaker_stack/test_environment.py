@@ -46,7 +46,8 @@ def test_every_program_belongs_to_the_state_folder(settings: StackSettings) -> N
 
 def test_the_database_is_in_the_state_folder(settings: StackSettings) -> None:
     assert (
-        environment(settings)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{settings.home}/airflow/airflow.db"
+        environment(settings)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+        == f"sqlite:///{settings.home}/airflow/airflow.db?timeout=60"
     )
 
 

@@ -50,7 +50,8 @@ def _airflow(settings: StackSettings) -> dict[str, str]:
         "core.simple_auth_manager_users": ",".join(f"{name}:{role}" for name, role in USERS.items()),
         "core.simple_auth_manager_passwords_file": settings.passwords,
         "core.execution_api_server_url": f"{settings.airflow_url}/execution/",
-        "database.sql_alchemy_conn": f"sqlite:///{settings.airflow_home}/airflow.db",
+        # Four components write to one file: a writer waits for its turn longer than SQLite's 5 s.
+        "database.sql_alchemy_conn": f"sqlite:///{settings.airflow_home}/airflow.db?timeout=60",
         "api.host": "127.0.0.1",
         "api.port": settings.airflow_port,
         "api.base_url": settings.airflow_url,

@@ -1,8 +1,11 @@
 """Airflow's database, made or brought up to date."""
 
 import os
+import sqlite3
 import subprocess
+from contextlib import closing
 from importlib.metadata import version
+from pathlib import Path
 
 from gennaker.stack.environment import environment
 from gennaker.stack.programs import airflow_command
@@ -29,8 +32,15 @@ def ensure_migrated(settings: StackSettings) -> bool:
             why="\n".join((done.stdout + done.stderr).strip().splitlines()[-10:]),
             mend="read the lines above; `make clean` starts from an empty state folder",
         )
+    _let_readers_be(settings.airflow_home / "airflow.db")
     stamp.write_text(wanted)
     return True
+
+
+def _let_readers_be(database: Path) -> None:
+    """Has SQLite write ahead to a log, kept in the file for good: readers and a writer do not block each other."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _clean(inherited: dict[str, str]) -> dict[str, str]:
