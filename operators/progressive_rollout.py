@@ -20,7 +20,7 @@ from operators.clouds import open_cloud
 from operators.environment import Environment
 from operators.links import CanaryReport
 from operators.memory import Memory
-from operators.records import Kind
+from operators.records import Kind, Records
 from operators.reports import write_report
 from operators.runs import Run, settle_all
 from operators.stage import ClusterOperator, Scope, StageOperator
@@ -190,8 +190,6 @@ class RampRegion(ClusterOperator):
         return self.on_inconclusive is OnInconclusive.EXTEND and used < 2 * self.step_duration
 
     def _conclude(self, watch: Watch, outcome: Outcome, verdict: Verdict, reason: str) -> dict[str, str]:
-        from operators.records import Records
-
         records = Records.open()
         record_decision(watch, outcome, records)
         write_report(watch, outcome, records, task_id=self.task_id)
