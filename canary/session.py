@@ -30,7 +30,7 @@ def judge(config: CanaryConfig, looks: Sequence[Look]) -> Judgment:
 
 def _sequential(config: CanaryConfig) -> Session:
     # NumPy is loaded only where a judge runs, not wherever a configuration is read.
-    from canary.sequential import SequentialSession
+    from canary.sequential.session import SequentialSession
 
     return SequentialSession(config)
 

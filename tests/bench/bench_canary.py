@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from canary.config import MetricConfig, MetricKind
-from canary.counts import Counts, Floats
-from canary.evidence import RateEvidence
+from canary.sequential.counts import Counts, Floats
+from canary.sequential.evidence import RateEvidence
 from tests.canary.builders import Group, quick, some_looks, watched
 
 ALPHA, BETA, TICK_S, HOUR = 0.01, 0.05, 15, 240
@@ -86,7 +86,7 @@ def detection(cell: Cell) -> dict[str, float | None]:
 def latency_detection(rate: float, slower: float, runs: int, known_dispersion: float | None) -> dict[str, float | None]:
     """The same for latency: lognormal around 100 ms (sigma 0.6), all quantiles of the canary times `slower`."""
     from canary.config import CanaryConfig
-    from canary.latency import LatencyWatch
+    from canary.sequential.latency import LatencyWatch
     from canary.ticks import Tick, Traffic
 
     metric = MetricConfig(name=MetricKind.LATENCY, dispersion=known_dispersion)

@@ -7,11 +7,11 @@ import pytest
 from scipy import stats
 
 from canary.config import MetricConfig, MetricKind
-from canary.counts import EXACT_BELOW_REQUESTS, Counts, Floats, log_likelihood
-from canary.evidence import HARM_ODDS, STAKES, RateEvidence
-from canary.intervals import OddsRatios
-from canary.ranks import RankEvidence
-from canary.share import ShareWatch
+from canary.sequential.counts import EXACT_BELOW_REQUESTS, Counts, Floats, log_likelihood
+from canary.sequential.evidence import HARM_ODDS, STAKES, RateEvidence
+from canary.sequential.intervals import OddsRatios
+from canary.sequential.ranks import RankEvidence
+from canary.sequential.share import ShareWatch
 from canary.ticks import Tick, Traffic
 
 ALPHA, BETA = 0.01, 0.05

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from canary.counts import Floats
+from canary.sequential.counts import Floats
 
 #: A block of ticks is closed once it holds this much variance (four events at an even split): shorter ones say
 #: nothing about clusters of errors.

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from canary.config import MetricConfig
-from canary.counts import Counts, Floats, log_likelihood, log_mean_exp, log_sum_exp
-from canary.dispersion import Dispersion
-from canary.steps import log_over_steps
+from canary.sequential.counts import Counts, Floats, log_likelihood, log_mean_exp, log_sum_exp
+from canary.sequential.dispersion import Dispersion
+from canary.sequential.steps import log_over_steps
 
 #: Odds ratios that harm may have, relative to the tolerance (benchmark of sequential canary tests, 2.2).
 HARM_ODDS: Final = np.array([1.02, 1.05, 1.1, 1.2, 1.35, 1.6, 2, 2.7, 4, 7, 15, 40])

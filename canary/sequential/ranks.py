@@ -4,9 +4,9 @@ from typing import Final
 
 import numpy as np
 
-from canary.counts import Floats, log_mean_exp
-from canary.dispersion import Dispersion
-from canary.steps import log_over_steps
+from canary.sequential.counts import Floats, log_mean_exp
+from canary.sequential.dispersion import Dispersion
+from canary.sequential.steps import log_over_steps
 
 #: Sizes of the shift, in standard deviations of the rank score (benchmark of sequential canary tests, 2.4).
 _TILTS: Final = np.array([0.03, 0.06, 0.12, 0.25, 0.5, 1.0])

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from canary import wording
 from canary.config import CanaryConfig, MetricConfig
-from canary.intervals import Interval
 from canary.judgment import MetricResult, Verdict
+from canary.sequential.intervals import Interval
 from canary.ticks import Tick
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from canary.counts import Floats, log_sum_exp
+from canary.sequential.counts import Floats, log_sum_exp
 
 
 def log_over_steps(parts: Sequence[Floats], *, is_stepped: bool) -> Floats:

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from canary.counts import log_sum_exp
+from canary.sequential.counts import log_sum_exp
 from canary.ticks import Tick
 from canary.wording import percent
 

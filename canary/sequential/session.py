@@ -1,19 +1,19 @@
-"""The sequential judge: tests that stay right however often they are looked at."""
+"""One canary under the sequential judge: tests that stay right however often they are looked at."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from canary.config import CanaryConfig, MetricKind
-from canary.error_rate import ErrorRateWatch
-from canary.estimates import Progress, seconds_needed
 from canary.faults import fault_of
 from canary.judgment import Judgment, MetricResult, Verdict
-from canary.latency import LatencyWatch
 from canary.looks import Look
-from canary.metrics import MetricWatch
-from canary.share import ShareWatch
+from canary.sequential.error_rate import ErrorRateWatch
+from canary.sequential.estimates import Progress, seconds_needed
+from canary.sequential.latency import LatencyWatch
+from canary.sequential.metrics import MetricWatch
+from canary.sequential.share import ShareWatch
+from canary.sequential.verdicts import Decision, decide
 from canary.ticks import Tick, tick_between
-from canary.verdicts import Decision, decide
 
 _WATCHES: Final[Mapping[MetricKind, Callable[..., MetricWatch]]] = {
     MetricKind.ERROR_RATE: ErrorRateWatch,

@@ -3,11 +3,11 @@
 import numpy as np
 
 from canary.config import CanaryConfig, MetricConfig
-from canary.counts import Counts
-from canary.evidence import RateEvidence
-from canary.intervals import OddsRatios
 from canary.judgment import MetricResult
-from canary.metrics import Reading, result_of
+from canary.sequential.counts import Counts
+from canary.sequential.evidence import RateEvidence
+from canary.sequential.intervals import OddsRatios
+from canary.sequential.metrics import Reading, result_of
 from canary.ticks import Tick
 from canary.wording import percent
 

@@ -5,12 +5,12 @@ from typing import Final
 import numpy as np
 
 from canary.config import CanaryConfig, MetricConfig
-from canary.counts import Counts, Floats, log_mean_exp
-from canary.evidence import RateEvidence
-from canary.intervals import Interval, OddsRatios
 from canary.judgment import MetricResult
-from canary.metrics import Reading, result_of
-from canary.ranks import RankEvidence
+from canary.sequential.counts import Counts, Floats, log_mean_exp
+from canary.sequential.evidence import RateEvidence
+from canary.sequential.intervals import Interval, OddsRatios
+from canary.sequential.metrics import Reading, result_of
+from canary.sequential.ranks import RankEvidence
 from canary.ticks import Tick
 from canary.wording import percent
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from canary.config import CanaryConfig
 from canary.durations import format_duration
-from canary.estimates import Progress
 from canary.judgment import MetricResult, Verdict
+from canary.sequential.estimates import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from canary.counts import Counts, Floats, log_likelihood, log_mean_exp
+from canary.sequential.counts import Counts, Floats, log_likelihood, log_mean_exp
 
 #: Odds ratios from 1/200 to 200, each about 11 % above the last.
 _LOG_ODDS: Final = np.linspace(-np.log(200), np.log(200), 101)

@@ -1,0 +1,1 @@
+"""The sequential judge: evidence that stays right however often it is looked at."""
