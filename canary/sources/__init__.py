@@ -1,1 +1,78 @@
-"""Where looks come from: one file for each kind of source."""
+"""Where metrics come from: one file for each kind of store, asked by name.
+
+source = open_source({"type": "prometheus", "url": "http://127.0.0.1:9090"})
+answer = source.fetch(Query('errors_total{group="${scope}"}'), Scope("playback-v012"), Span(start, end))
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final, Protocol, cast
+
+from canary.errors import CanaryError
+from canary.sources.answers import Answer, Outcome, Reading, SourceError, answered
+from canary.sources.queries import Query, Scope, Span, fill, validated
+from canary.sources.series import Fidelity, Series
+from canary.sources.settings import Settings
+
+__all__ = [
+    "SOURCES",
+    "Answer",
+    "Fidelity",
+    "Outcome",
+    "Query",
+    "Reading",
+    "Scope",
+    "Series",
+    "Source",
+    "SourceError",
+    "Span",
+    "answered",
+    "fill",
+    "open_source",
+]
+
+
+class Source(Protocol):
+    """One metric store."""
+
+    def fetch(self, query: Query, scope: Scope, span: Span) -> Answer:
+        """What the store has for one side.
+
+        Args:
+            query: what to ask, with variables.
+            scope: the side it is asked for.
+            span: the time it is asked for.
+
+        Raises:
+            CanaryError: when the query itself is wrong, such as an unknown variable or option. Whatever the store does
+                is an outcome of the answer.
+        """
+
+
+class _Kind(Protocol):
+    """A class of sources: its settings' model, and how it is made from them."""
+
+    Settings: type[Settings]
+
+    def __call__(self, settings: Any) -> Source: ...
+
+
+#: Each type's class, imported when it is used.
+SOURCES: Final[Mapping[str, str]] = {
+    "prometheus": "canary.sources.prometheus:Prometheus",
+}
+
+
+def open_source(settings: Mapping[str, Any]) -> Source:
+    """The source that `settings` describe; its `type` is one of `SOURCES`.
+
+    Raises:
+        CanaryError: when the type is not known or a setting does not fit.
+    """
+    kind = settings.get("type")
+    if kind not in SOURCES:
+        known = ", ".join(sorted(SOURCES))
+        raise CanaryError(f"no metric source of type {kind!r}", why=f"known are {known}", mend="use one of these")
+    module, _, name = SOURCES[str(kind)].partition(":")
+    made = cast(_Kind, getattr(import_module(module), name))
+    return made(validated(made.Settings, settings, f"settings of the metric source {kind!r} are"))
