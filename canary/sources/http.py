@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -65,10 +66,7 @@ class Http:
         secrets: tuple[str, ...] = (),
         clock: Clock | None = None,
     ) -> None:
-        try:
-            self._base = httpx.URL(settings.url.rstrip("/"))
-        except httpx.InvalidURL as error:
-            raise CanaryError("a source's url is not one", why=str(error), mend="correct it") from error
+        self._base = _address(settings.url)
         self._settings, self._headers, self._auth = settings, dict(headers or {}), auth
         self._secrets = (*secrets, *self._headers.values(), *(auth or ()), self._base.password)
         self._clock = clock or Clock()
@@ -123,6 +121,8 @@ class Http:
         try:
             with self._opened().stream(method, url, headers=headers, auth=self._auth, **rest) as response:
                 content = self._content(response, path, deadline_s)
+        except httpx.InvalidURL as error:
+            raise SourceError(Outcome.REFUSED, f"{self._place(path)}: {self._hushed(str(error))}") from error
         except httpx.HTTPError as error:
             return _Again(self._hushed(f"{type(error).__name__} {error}".strip()))
         if response.is_success:
@@ -175,6 +175,16 @@ class Http:
             for part in {secret, secret.rpartition(" ")[2]}:
                 text = text.replace(part, "***") if len(part) >= _SECRET_FROM else text
         return text
+
+
+def _address(url: str) -> httpx.URL:
+    try:
+        address = httpx.URL(url.rstrip("/"))
+    except httpx.InvalidURL as error:
+        raise CanaryError("a source's url is not one", why=str(error), mend="correct it") from error
+    if address.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", address.host):
+        raise CanaryError("a source's url is not one", why="expected http://host or https://host", mend="correct it")
+    return address
 
 
 #: A shorter text is no secret that could be told from other text.
