@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from canary.durations import Duration
 from canary.errors import CanaryError
+from canary.looks import ERROR_RATE, LATENCY
 
 Profiles = Mapping[str, Mapping[str, Any]]
 
@@ -20,10 +21,31 @@ class JudgeKind(StrEnum):
 
 
 class MetricKind(StrEnum):
-    """The metrics a judge can read from a look."""
+    """What a metric's samples are, and so how it is compared."""
 
-    ERROR_RATE = "error_rate"
-    LATENCY = "latency"
+    COUNTS = "counts"
+    EVENTS = "events"
+    HISTOGRAM = "histogram"
+    MEAN = "mean"
+    GAUGE = "gauge"
+
+
+class Role(StrEnum):
+    """What a metric's harm does: a guardrail's rolls back, a signal's only holds."""
+
+    GUARDRAIL = "guardrail"
+    SIGNAL = "signal"
+
+
+class Direction(StrEnum):
+    """Which way is harm."""
+
+    INCREASE = "increase"
+    DECREASE = "decrease"
+
+
+#: The kinds of the metrics that every router shows.
+KNOWN_METRICS: Final = {ERROR_RATE: MetricKind.COUNTS, LATENCY: MetricKind.HISTOGRAM}
 
 
 class _Settings(BaseModel):
@@ -31,9 +53,17 @@ class _Settings(BaseModel):
 
 
 class MetricConfig(_Settings):
-    """How one metric is judged; every comparison is an odds ratio, canary against baseline."""
+    """How one metric is judged. Counts and histograms compare odds ratios, means and gauges ratios of means."""
 
-    name: MetricKind = Field(description="What is compared.")
+    name: str = Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9_.:/-]*$", max_length=200, description="What is compared, such as `error_rate`."
+    )
+    kind: MetricKind | None = Field(
+        default=None, description="What its samples are; known for `error_rate` (counts) and `latency` (histogram)."
+    )
+    role: Role = Field(default=Role.GUARDRAIL, description="A guardrail's harm rolls back, a signal's only holds.")
+    direction: Direction = Field(default=Direction.INCREASE, description="Which way is harm.")
+    unit: str = Field(default="", max_length=40, description="Unit of its values, such as `ms` or `bytes`.")
     weight: float = Field(default=1.0, gt=0, le=1000, description="This metric's part of alpha, against the others'.")
     tolerance: float = Field(default=1.0, ge=1, le=100, description="Only an odds ratio above this counts as harm.")
     margin: float = Field(default=1.5, gt=1, le=1000, description="Certified safe means an odds ratio below this ...")
@@ -50,6 +80,18 @@ class MetricConfig(_Settings):
         if self.margin <= self.tolerance:
             raise ValueError(f"margin {self.margin:g} must be above tolerance {self.tolerance:g}")
         return self
+
+    @model_validator(mode="after")
+    def _kind_is_known(self) -> Self:
+        if self.kind is None and self.name not in KNOWN_METRICS:
+            known, kinds = ", ".join(KNOWN_METRICS), ", ".join(MetricKind)
+            raise ValueError(f"{self.name!r} is none of {known}, so it needs a kind: {kinds}")
+        return self
+
+    @property
+    def kind_in_use(self) -> MetricKind:
+        """Its kind, which the known metrics need not say."""
+        return self.kind if self.kind is not None else KNOWN_METRICS[self.name]
 
 
 def _as_metric(value: object) -> object:
@@ -69,7 +111,7 @@ class CanaryConfig(_Settings):
     duration: Duration = Field(default=timedelta(minutes=30), description="Undecided by then is INCONCLUSIVE.")
     min_requests: int = Field(default=100, ge=0, description="No PASS with fewer requests on either side.")
     metrics: tuple[Annotated[MetricConfig, BeforeValidator(_as_metric)], ...] = Field(
-        default=(MetricConfig(name=MetricKind.ERROR_RATE), MetricConfig(name=MetricKind.LATENCY)),
+        default=(MetricConfig(name=ERROR_RATE), MetricConfig(name=LATENCY)),
         min_length=1,
         description="What is compared: names of metrics, or mappings with a name and settings.",
     )
@@ -88,6 +130,8 @@ class CanaryConfig(_Settings):
         names = [metric.name for metric in self.metrics]
         if len(set(names)) < len(names):
             raise ValueError("metrics name the same metric twice")
+        if all(metric.role is Role.SIGNAL for metric in self.metrics):
+            raise ValueError("metrics are signals only, so nothing could ever pass or fail")
         return self
 
     def alpha_of(self, metric: MetricConfig) -> float:

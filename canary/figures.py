@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from canary.judgment import Judgment, MetricResult
-from canary.looks import Look
-from canary.ticks import Tick, Traffic, tick_between
+from canary.looks import ERROR_RATE, LATENCY, Look
+from canary.samples import EventCount, Histogram
+from canary.ticks import Pair, Tick, ticks_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,11 +76,13 @@ def latency(looks: Sequence[Look]) -> "Figure":
     """How the requests of each side spread over the latency buckets."""
     figure = _figure(8.4, 3.0)
     axes = figure.subplots()
-    ticks = [tick for tick in _ticks(looks) if tick.edges_ms]
-    if ticks:
-        edges = ticks[-1].edges_ms
+    pairs = [pair for tick in ticks_of(looks, [LATENCY]) if isinstance(pair := tick.metrics[LATENCY], Pair)]
+    if pairs:
+        edges = _histogram(pairs[-1].baseline).edges
         names = [f"≤ {_ms(edge)}" for edge in edges] + [f"> {_ms(edges[-1])}"]
-        shares = [_shares([getattr(tick, side).latency for tick in ticks]) for side in ("baseline", "canary")]
+        shares = [
+            _shares([_histogram(getattr(pair, side)).buckets for pair in pairs]) for side in ("baseline", "canary")
+        ]
         filled = [index for index in range(len(names)) if any(share[index] for share in shares)] or [0]
         shown = range(max(filled[0] - 1, 0), min(filled[-1] + 2, len(names)))
         for shift, side, share in ((-0.21, "baseline", shares[0]), (0.21, "canary", shares[1])):
@@ -95,11 +98,11 @@ def error_rate(looks: Sequence[Look]) -> "Figure":
     """Error rate of each side over time."""
     figure = _figure(8.4, 2.6)
     axes = figure.subplots()
-    groups = _grouped(_ticks(looks))
+    groups = _grouped(ticks_of(looks, [ERROR_RATE]))
     ends_s = list(accumulate(sum(tick.seconds for tick in group) for group in groups))
     unit, unit_s = _clock(ends_s[-1] if groups else 0.0)
     for side in ("baseline", "canary"):
-        rates = [100 * _error_share([getattr(tick, side) for tick in group]) for group in groups]
+        rates = [100 * _error_share([_counts(tick, side) for tick in group]) for group in groups]
         axes.step(
             [0.0, *(end / unit_s for end in ends_s)],
             [*rates[:1], *rates],
@@ -148,8 +151,15 @@ def _clock(longest_s: float) -> tuple[str, float]:
     return ("seconds", 1.0) if longest_s <= _SHORT_S else ("minutes", 60.0)
 
 
-def _ticks(looks: Sequence[Look]) -> list[Tick]:
-    return [tick_between(before, after) for before, after in pairwise(looks)]
+def _histogram(sample: object) -> Histogram:
+    assert isinstance(sample, Histogram)
+    return sample
+
+
+def _counts(tick: Tick, side: str) -> EventCount:
+    pair = tick.metrics[ERROR_RATE]
+    counts = getattr(pair, side) if isinstance(pair, Pair) else None
+    return counts if isinstance(counts, EventCount) else EventCount(0, 0)
 
 
 def _grouped(ticks: list[Tick]) -> list[list[Tick]]:
@@ -162,8 +172,8 @@ def _shares(histograms: Sequence[Sequence[int]]) -> list[float]:
     return [count / (sum(sums) or 1) for count in sums]
 
 
-def _error_share(traffic: Sequence[Traffic]) -> float:
-    return sum(each.errors for each in traffic) / (sum(each.requests for each in traffic) or 1)
+def _error_share(counts: Sequence[EventCount]) -> float:
+    return sum(each.events for each in counts) / (sum(each.requests or 0 for each in counts) or 1)
 
 
 def _ms(edge: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from canary.errors import CanaryError
 
 #: Raised when the JSON of a judgment changes in a way that older readers cannot follow.
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class Verdict(StrEnum):
@@ -26,24 +26,34 @@ class MetricResult:
 
     Args:
         name: the metric.
+        kind: what its samples are.
+        role: `guardrail` or `signal`.
         verdict: what this metric alone says.
+        outcome: `ok`, or what the last look lacked of it, such as `no data`.
         sentence: the same for a reader, with numbers.
-        effect: best estimate of the odds ratio, canary against baseline; None without events.
+        effect: best estimate of the canary against the baseline, in `unit`; None without data.
         low: lower end of its confidence sequence (level 1 - beta); None without data.
         high: upper end, likewise.
-        unit: unit of the three above.
-        log_evidence_harm: natural logarithm of the e-value for harm.
+        unit: unit of the three above, such as `odds ratio`.
+        log_evidence_harm: natural logarithm of the e-value for harm; 0 under a judge that has none.
         log_limit_harm: the logarithm at which it fails the canary.
         log_evidence_safe: natural logarithm of the e-value for safety (the least over what is protected).
         log_limit_safe: the logarithm at which the metric is certified safe.
         dispersion: variance of the counts against independent requests, at least 1.
-        baseline_value: share of the baseline's requests that failed, or took over `threshold_ms`.
+        baseline_value: the baseline's value: of counts the share with the event, of a histogram that over `threshold`.
         canary_value: the same in the canary.
-        threshold_ms: for latency, the bucket edge that effect and values are about.
+        looks: looks taken in since the first.
+        size_baseline: observations of the baseline, such as requests.
+        size_canary: the same of the canary.
+        threshold: for a histogram, the bucket edge that effect and values are about, in the metric's unit.
+        is_weak: whether it is too weak to fail a canary alone.
     """
 
     name: str
+    kind: str
+    role: str
     verdict: Verdict
+    outcome: str
     sentence: str
     effect: float | None
     low: float | None
@@ -56,7 +66,11 @@ class MetricResult:
     dispersion: float
     baseline_value: float | None
     canary_value: float | None
-    threshold_ms: float | None = None
+    looks: int = 0
+    size_baseline: int = 0
+    size_canary: int = 0
+    threshold: float | None = None
+    is_weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ class Judgment:
     Args:
         verdict: the answer.
         reason: why, in one sentence with numbers.
-        decided_by: the metric that decided, or `""`.
+        decided_by: the metric that decided, `sample_ratio` for a wrong split of traffic, or `""`.
         looks: looks taken in, the first included.
         elapsed_s: seconds from the first look to the last.
         requests_baseline: requests the baseline answered since the first look.

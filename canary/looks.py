@@ -1,11 +1,17 @@
 """What a judge is fed: cumulative counters of both sides at one moment."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from canary.errors import CanaryError
+from canary.samples import EventCount, Histogram, Sample, sample_from_json, sample_to_json
+
+#: The two metrics that every router shows.
+ERROR_RATE: Final = "error_rate"
+LATENCY: Final = "latency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +26,28 @@ class Side:
         latency: requests by latency bucket, cumulative in time but not across buckets;
             one longer than `edges_ms` (the last counts all above the last edge), or empty when there is no histogram.
         edges_ms: upper edges of the buckets in milliseconds, rising.
+        samples: other metrics by name, as their sources give them.
     """
 
     requests: int
     errors: int
     latency: tuple[int, ...] = ()
     edges_ms: tuple[float, ...] = ()
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+
+    def sample(self, metric: str) -> Sample | None:
+        """What the side shows of a metric; None where it shows nothing."""
+        if metric in self.samples:
+            return self.samples[metric]
+        if metric == ERROR_RATE:
+            return EventCount(self.errors, self.requests)
+        if metric == LATENCY and (self.latency or self.edges_ms):
+            return Histogram(self.latency, self.edges_ms)
+        return None
 
     def to_json(self) -> str:
         """The side as JSON text that `from_json` reads back as an equal one."""
-        return json.dumps(asdict(self))
+        return json.dumps(_plain(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Side":
@@ -40,7 +58,7 @@ class Side:
         """
         try:
             return _side(json.loads(text))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise _unreadable("side", error) from error
 
 
@@ -64,7 +82,8 @@ class Look:
 
     def to_json(self) -> str:
         """The look as JSON text that `from_json` reads back as an equal one."""
-        return json.dumps({**asdict(self), "at": self.at.isoformat()})
+        sides = {"baseline": _plain(self.baseline), "canary": _plain(self.canary)}
+        return json.dumps({"at": self.at.isoformat(), **sides, "canary_share": self.canary_share, "step": self.step})
 
     @classmethod
     def from_json(cls, text: str) -> "Look":
@@ -77,12 +96,26 @@ class Look:
             fields: dict[str, Any] = json.loads(text)
             sides = {"baseline": _side(fields["baseline"]), "canary": _side(fields["canary"])}
             return cls(**{**fields, **sides, "at": datetime.fromisoformat(fields["at"])})
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise _unreadable("look", error) from error
 
 
+def _plain(side: Side) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "requests": side.requests,
+        "errors": side.errors,
+        "latency": side.latency,
+        "edges_ms": side.edges_ms,
+    }
+    if side.samples:
+        plain["samples"] = {name: sample_to_json(sample) for name, sample in side.samples.items()}
+    return plain
+
+
 def _side(fields: dict[str, Any]) -> Side:
-    return Side(**{**fields, "latency": tuple(fields["latency"]), "edges_ms": tuple(fields["edges_ms"])})
+    samples = {name: sample_from_json(sample) for name, sample in fields.get("samples", {}).items()}
+    lists = {"latency": tuple(fields["latency"]), "edges_ms": tuple(fields["edges_ms"])}
+    return Side(**{**fields, **lists, "samples": samples})
 
 
 def _unreadable(what: str, error: Exception) -> CanaryError:

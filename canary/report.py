@@ -80,7 +80,7 @@ def _own_facts(config: CanaryConfig, judgment: Judgment) -> dict[str, str]:
 
 
 def _row(metric: MetricResult) -> dict[str, str]:
-    threshold = f" over {metric.threshold_ms:g} ms" if metric.threshold_ms is not None else ""
+    threshold = f" over {metric.threshold:g}" if metric.threshold is not None else ""
     high = "∞" if metric.high is None else f"{metric.high:.2g}"
     return {
         "name": metric.name.replace("_", " ") + threshold,

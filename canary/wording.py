@@ -27,16 +27,16 @@ def evidence(log_value: float) -> str:
     return f"{math.exp(log_value - exponent * math.log(10)):.1f}e{exponent}"
 
 
-def odds(low: float | None, high: float | None) -> str:
-    """The range of an odds ratio in words.
+def between(what: str, low: float | None, high: float | None) -> str:
+    """The range of an effect in words.
 
-    >>> odds(18.02, 95.4)
+    >>> between("odds ratio", 18.02, 95.4)
     'odds ratio between 18 and 95'
     """
     if low is None:
-        return "odds ratio unknown"
+        return f"{what} unknown"
     if high is None:
-        return f"odds ratio above {low:.2g}"
+        return f"{what} above {low:.2g}"
     if low == 0:
-        return f"odds ratio below {high:.2g}"
-    return f"odds ratio between {low:.2g} and {high:.2g}"
+        return f"{what} below {high:.2g}"
+    return f"{what} between {low:.2g} and {high:.2g}"

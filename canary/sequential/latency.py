@@ -1,15 +1,17 @@
 """How long requests take, from bucketed histograms."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from canary.config import CanaryConfig, MetricConfig
-from canary.judgment import MetricResult
+from canary.samples import Histogram, Lacking
 from canary.sequential.counts import Counts, Floats, log_mean_exp
 from canary.sequential.evidence import RateEvidence
 from canary.sequential.intervals import Interval, OddsRatios
-from canary.sequential.metrics import Reading, result_of
+from canary.sequential.metrics import Reading
 from canary.sequential.ranks import RankEvidence
 from canary.ticks import Tick
 from canary.wording import percent
@@ -18,32 +20,45 @@ from canary.wording import percent
 EDGES_PICKED_AT: Final = 100
 
 
-class LatencyWatch:
+class HistogramPanel:
     """Watches the share of requests above every bucket edge, and the whole distribution by ranks."""
 
-    def __init__(self, metric: MetricConfig, config: CanaryConfig, *, is_stepped: bool) -> None:
-        self._metric, self._config, self._is_stepped = metric, config, is_stepped
-        self._histograms: _Histograms | None = None
+    def __init__(self, metrics: Sequence[MetricConfig], config: CanaryConfig, *, is_stepped: bool) -> None:
+        self._metrics, self._config, self._is_stepped = metrics, config, is_stepped
+        self._histograms: dict[str, _Histograms] = {}
+        self._lacking: dict[str, Lacking] = {}
 
     def begin_step(self) -> None:
         """A new step of the ramp begins with the next tick."""
-        if self._histograms is not None:
-            self._histograms.begin_step()
+        for histograms in self._histograms.values():
+            histograms.begin_step()
 
     def add(self, tick: Tick) -> None:
-        """Takes in one tick; one without histograms says nothing."""
-        if not tick.edges_ms:
-            return
-        if self._histograms is None:
-            self._histograms = _Histograms(tick.edges_ms, self._metric, is_stepped=self._is_stepped)
-        self._histograms.add(np.array(tick.baseline.latency, float), np.array(tick.canary.latency, float))
+        """Takes in one tick."""
+        for metric in self._metrics:
+            pair = tick.metrics[metric.name]
+            if isinstance(pair, Lacking):
+                self._lacking[metric.name] = pair
+            elif isinstance(pair.baseline, Histogram) and isinstance(pair.canary, Histogram):
+                self._lacking.pop(metric.name, None)
+                self._add(metric, pair.baseline, pair.canary)
+            else:
+                self._lacking[metric.name] = Lacking("wrong kind", "its source does not give a histogram")
 
-    def result(self) -> MetricResult:
-        """What the latencies say by now."""
-        if self._histograms is None:
-            nothing = Reading("Latency", "", None, None, Interval(None, None, None), 0.0, 0.0, 1.0)
-            return result_of(nothing, self._metric, self._config)
-        return result_of(self._histograms.reading(self._config), self._metric, self._config)
+    def _add(self, metric: MetricConfig, baseline: Histogram, canary: Histogram) -> None:
+        if metric.name not in self._histograms:
+            self._histograms[metric.name] = _Histograms(baseline.edges, metric, is_stepped=self._is_stepped)
+        self._histograms[metric.name].add(np.array(baseline.buckets, float), np.array(canary.buckets, float))
+
+    def readings(self) -> tuple[Reading, ...]:
+        """What each metric says by now."""
+        return tuple(self._reading(metric) for metric in self._metrics)
+
+    def _reading(self, metric: MetricConfig) -> Reading:
+        lacking = self._lacking.get(metric.name)
+        if metric.name in self._histograms:
+            return replace(self._histograms[metric.name].reading(self._config), lacking=lacking)
+        return Reading("Latency", "", None, None, Interval(None, None, None), 0.0, 0.0, 1.0, lacking=lacking)
 
 
 class _Histograms:
@@ -97,7 +112,8 @@ class _Histograms:
             log_harm=log_harm,
             log_safe=log_safe,
             dispersion=dispersion,
-            threshold_ms=float(self._edges_ms[shown]),
+            sizes=(int(n_b), int(n_c)),
+            threshold=float(self._edges_ms[shown]),
         )
 
     def _pick(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""From a metric's evidence to its result."""
+"""The contract of metrics under the sequential judge: all of one kind are watched together, in a panel."""
 
 import math
 from dataclasses import dataclass
@@ -7,21 +7,27 @@ from typing import Protocol
 from canary import wording
 from canary.config import CanaryConfig, MetricConfig
 from canary.judgment import MetricResult, Verdict
+from canary.samples import Lacking
 from canary.sequential.intervals import Interval
 from canary.ticks import Tick
 
 
-class MetricWatch(Protocol):
-    """One metric, watched tick by tick."""
+class Panel(Protocol):
+    """Metrics of one kind, watched together tick by tick.
+
+    A panel is made by `Panel(metrics, config, is_stepped=...)`: its metrics in their order, the whole configuration,
+    and whether a ramp is watched. It reads `tick.metrics[name]` of each of its metrics: a `Pair` of samples of its
+    kind, or a `Lacking`, in which case that metric's evidence stays as it is and the others go on.
+    """
 
     def begin_step(self) -> None:
-        """A new step of the ramp begins with the next tick."""
+        """A new step of the ramp begins with the next tick: safety starts anew, a fresh part of harm begins."""
 
     def add(self, tick: Tick) -> None:
         """Takes in one tick."""
 
-    def result(self) -> MetricResult:
-        """What the metric says by now."""
+    def readings(self) -> tuple["Reading", ...]:
+        """What each metric says by now, in the order of the metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +37,18 @@ class Reading:
     Args:
         subject: what is compared, such as `Error rate`.
         comparison: both sides' values in words; `""` while one side has no data.
-        baseline: share of the baseline's requests with the event; None without requests.
-        canary: the same in the canary.
-        interval: the odds ratio of the two.
+        baseline: the baseline's value in the metric's unit; None without data.
+        canary: the same of the canary.
+        interval: the effect of the canary against the baseline, with its confidence sequence.
         log_harm: natural logarithm of the evidence for harm.
         log_safe: natural logarithm of the evidence for safety.
         dispersion: variance against independent requests.
-        threshold_ms: for latency, the bucket edge it is about.
+        sizes: observations of baseline and canary so far.
+        unit: what the effect is, such as `odds ratio`.
+        threshold: for a histogram, the bucket edge it is about.
+        safe_means: what certified safe means, in words.
+        lacking: why the last look showed nothing of it, if it did not.
+        is_weak: whether it is too weak to roll back alone, such as a gauge of one pod.
     """
 
     subject: str
@@ -48,26 +59,36 @@ class Reading:
     log_harm: float
     log_safe: float
     dispersion: float
-    threshold_ms: float | None = None
+    sizes: tuple[int, int] = (0, 0)
+    unit: str = "odds ratio"
+    threshold: float | None = None
+    safe_means: str = ""
+    lacking: Lacking | None = None
+    is_weak: bool = False
 
 
-def result_of(reading: Reading, metric: MetricConfig, config: CanaryConfig) -> MetricResult:
+def result_of(reading: Reading, metric: MetricConfig, config: CanaryConfig, looks: int) -> MetricResult:
     """The result of a metric: harm before safety, and neither before either limit is passed."""
     log_limit_harm, log_limit_safe = -math.log(config.alpha_of(metric)), -math.log(config.beta)
     if reading.log_harm >= log_limit_harm:
         verdict = Verdict.FAIL
-    elif reading.log_safe >= log_limit_safe:
+    elif reading.lacking is not None and reading.lacking.outcome not in _MAY_COME:
+        verdict = Verdict.ERROR
+    elif reading.lacking is None and reading.log_safe >= log_limit_safe:
         verdict = Verdict.PASS
     else:
         verdict = Verdict.INCONCLUSIVE
     return MetricResult(
         name=metric.name,
+        kind=metric.kind_in_use,
+        role=metric.role,
         verdict=verdict,
+        outcome=reading.lacking.outcome if reading.lacking is not None else "ok",
         sentence=_sentence(reading, verdict, metric, log_limit_harm, log_limit_safe),
         effect=reading.interval.effect,
         low=reading.interval.low,
         high=reading.interval.high,
-        unit="odds ratio",
+        unit=reading.unit,
         log_evidence_harm=reading.log_harm,
         log_limit_harm=log_limit_harm,
         log_evidence_safe=reading.log_safe,
@@ -75,26 +96,40 @@ def result_of(reading: Reading, metric: MetricConfig, config: CanaryConfig) -> M
         dispersion=reading.dispersion,
         baseline_value=reading.baseline,
         canary_value=reading.canary,
-        threshold_ms=reading.threshold_ms,
+        looks=looks,
+        size_baseline=reading.sizes[0],
+        size_canary=reading.sizes[1],
+        threshold=reading.threshold,
+        is_weak=reading.is_weak,
     )
 
 
+#: Lacks that end by waiting; any other has to be mended.
+_MAY_COME = frozenset({"no data", "late", "no match", "unreachable", "autocorrelated"})
+
+
 def _sentence(reading: Reading, verdict: Verdict, metric: MetricConfig, log_harm_at: float, log_safe_at: float) -> str:
+    if reading.lacking is not None and verdict is not Verdict.FAIL:
+        return f"{reading.subject} cannot be compared ({reading.lacking.outcome}): {reading.lacking.why}."
     if not reading.comparison:
         return f"{reading.subject} cannot be compared yet: one side has no data."
-    odds = wording.odds(reading.interval.low, reading.interval.high)
+    effect = wording.between(reading.unit, reading.interval.low, reading.interval.high)
     harm, safe = wording.evidence(reading.log_harm), wording.evidence(reading.log_safe)
     harm_limit, safe_limit = wording.evidence(log_harm_at), wording.evidence(log_safe_at)
     match verdict:
         case Verdict.FAIL:
-            return f"{reading.comparison} ({odds}); evidence {harm} passed the limit of {harm_limit}."
+            return f"{reading.comparison} ({effect}); evidence {harm} passed the limit of {harm_limit}."
         case Verdict.PASS:
-            bounds = f"odds ratio below {metric.margin:g}"
-            if metric.negligible:
-                bounds += f" or a share below {wording.percent(metric.negligible)}"
+            bounds = reading.safe_means or safe_by_odds(metric)
             return f"{reading.comparison}: certified safe ({bounds}); evidence {safe} passed the limit of {safe_limit}."
         case _:
             return (
-                f"{reading.comparison} ({odds}); evidence for harm is {harm} of the {harm_limit} that fail it, "
+                f"{reading.comparison} ({effect}); evidence for harm is {harm} of the {harm_limit} that fail it, "
                 f"for safety {safe} of the {safe_limit} that pass it."
             )
+
+
+def safe_by_odds(metric: MetricConfig) -> str:
+    """What certified safe means where odds ratios are compared."""
+    bounds = f"odds ratio below {metric.margin:g}"
+    return f"{bounds} or a share below {wording.percent(metric.negligible)}" if metric.negligible else bounds

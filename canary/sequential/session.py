@@ -3,21 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from canary.config import CanaryConfig, MetricKind
+from canary.config import CanaryConfig, MetricConfig, MetricKind
 from canary.faults import fault_of
 from canary.judgment import Judgment, MetricResult, Verdict
 from canary.looks import Look
-from canary.sequential.error_rate import ErrorRateWatch
+from canary.sequential.error_rate import CountsPanel
 from canary.sequential.estimates import Progress, seconds_needed
-from canary.sequential.latency import LatencyWatch
-from canary.sequential.metrics import MetricWatch
+from canary.sequential.latency import HistogramPanel
+from canary.sequential.metrics import Panel, Reading, result_of
 from canary.sequential.share import ShareWatch
 from canary.sequential.verdicts import Decision, decide
-from canary.ticks import Tick, tick_between
+from canary.ticks import Tick, Ticker
 
-_WATCHES: Final[Mapping[MetricKind, Callable[..., MetricWatch]]] = {
-    MetricKind.ERROR_RATE: ErrorRateWatch,
-    MetricKind.LATENCY: LatencyWatch,
+_PANELS: Final[Mapping[MetricKind, Callable[..., Panel]]] = {
+    MetricKind.COUNTS: CountsPanel,
+    MetricKind.HISTOGRAM: HistogramPanel,
 }
 _FOR_GOOD: Final = frozenset({Verdict.FAIL, Verdict.ERROR})
 
@@ -31,7 +31,8 @@ class SequentialSession:
 
     def __init__(self, config: CanaryConfig) -> None:
         self._config = config
-        self._watches: tuple[MetricWatch, ...] = ()
+        self._panels: dict[MetricKind, Panel] = {}
+        self._ticker = Ticker([metric.name for metric in config.metrics])
         self._share = ShareWatch()
         self._first: Look | None = None
         self._last: Look | None = None
@@ -50,10 +51,11 @@ class SequentialSession:
             self._looks += 1
             self._judgment = self._judged(decision, known)
             return self._judgment
+        tick = self._ticker.add(look)
         if self._first is None:
             self._begin(look)
-        elif self._last is not None and look.at - self._first.at > self._config.warm_up:
-            self._take(tick_between(self._last, look))
+        elif tick is not None and look.at - self._first.at > self._config.warm_up:
+            self._take(tick)
         self._last = look
         self._looks += 1
         self._judgment = self._judge()
@@ -61,36 +63,41 @@ class SequentialSession:
 
     def _begin(self, look: Look) -> None:
         self._first = look
-        self._watches = tuple(
-            _WATCHES[metric.name](metric, self._config, is_stepped=look.step != "") for metric in self._config.metrics
-        )
+        for kind in dict.fromkeys(metric.kind_in_use for metric in self._config.metrics):
+            self._panels[kind] = _PANELS[kind](self._of(kind), self._config, is_stepped=look.step != "")
+
+    def _of(self, kind: MetricKind) -> tuple[MetricConfig, ...]:
+        return tuple(metric for metric in self._config.metrics if metric.kind_in_use is kind)
 
     def _take(self, tick: Tick) -> None:
         if tick.opens_step:
             self._step = Progress(0.0, 0, 0)
-            for watch in self._watches:
-                watch.begin_step()
-        baseline, canary = tick.baseline.requests, tick.canary.requests
-        self._requests[0] += baseline
-        self._requests[1] += canary
+            for panel in self._panels.values():
+                panel.begin_step()
+        self._requests[0] += tick.requests_baseline
+        self._requests[1] += tick.requests_canary
         step = self._step
         self._step = Progress(
-            step.elapsed_s + tick.seconds, step.requests_baseline + baseline, step.requests_canary + canary
+            step.elapsed_s + tick.seconds,
+            step.requests_baseline + tick.requests_baseline,
+            step.requests_canary + tick.requests_canary,
         )
         self._share.add(tick)
-        for watch in self._watches:
-            watch.add(tick)
+        for panel in self._panels.values():
+            panel.add(tick)
 
     def _fault_after_last(self, look: Look) -> str:
-        if self._last is None:
+        if self._last is None or look.at > self._last.at:
             return ""
-        if look.at <= self._last.at:
-            return f"it is from {look.at:%H:%M:%S}, not after the last one"
-        edges = {side.edges_ms for each in (self._last, look) for side in (each.baseline, each.canary) if side.edges_ms}
-        return "its latency buckets have other edges than those before" if len(edges) > 1 else ""
+        return f"it is from {look.at:%H:%M:%S}, not after the last one"
 
     def _judge(self) -> Judgment:
-        results = tuple(watch.result() for watch in self._watches)
+        readings: dict[str, Reading] = {}
+        for kind, panel in self._panels.items():
+            readings |= zip((metric.name for metric in self._of(kind)), panel.readings(), strict=True)
+        results = tuple(
+            result_of(readings[metric.name], metric, self._config, self._looks - 1) for metric in self._config.metrics
+        )
         return self._judged(decide(results, self._share.fault(), self._step, self._config), results)
 
     def _judged(self, decision: Decision, metrics: Sequence[MetricResult]) -> Judgment:

@@ -28,7 +28,7 @@ class ShareWatch:
         """Takes in one tick; one in which the weights changed says nothing."""
         if tick.opens_step:
             return
-        canary, total = tick.canary.requests, tick.canary.requests + tick.baseline.requests
+        canary, total = tick.requests_canary, tick.requests_canary + tick.requests_baseline
         self._requests += (canary, total)
         self._expected += tick.share * total
         slack = SLACK * min(tick.share, 1 - tick.share)

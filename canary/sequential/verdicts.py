@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from canary.config import CanaryConfig
+from canary.config import CanaryConfig, Role
 from canary.durations import format_duration
 from canary.judgment import MetricResult, Verdict
 from canary.sequential.estimates import Progress
+
+#: What decides where the canary got another share of traffic than was set.
+SAMPLE_RATIO: Final = "sample_ratio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +23,34 @@ class Decision:
 
 
 def decide(metrics: Sequence[MetricResult], share_fault: str, progress: Progress, config: CanaryConfig) -> Decision:
-    """The verdict on one moment: harm first, then a wrong split of traffic, then safety, which needs every metric."""
-    failed = [metric for metric in metrics if metric.verdict is Verdict.FAIL]
-    if failed:
+    """The verdict on one moment.
+
+    Harm in a guardrail first, then a wrong split of traffic, then harm that only holds (a signal's, or of a metric too
+    weak to fail a canary alone), then safety, which needs every guardrail: an intersection-union test, each at beta.
+    """
+    harmful = [metric for metric in metrics if metric.verdict is Verdict.FAIL]
+    if failed := [metric for metric in harmful if metric.role == Role.GUARDRAIL and not metric.is_weak]:
         worst = max(failed, key=lambda metric: metric.log_evidence_harm - metric.log_limit_harm)
         return Decision(Verdict.FAIL, worst.sentence, worst.name)
     if share_fault:
-        return Decision(Verdict.ERROR, share_fault, "")
+        return Decision(Verdict.ERROR, share_fault, SAMPLE_RATIO)
     if missing := _missing(progress, config):
         return Decision(Verdict.INCONCLUSIVE, missing, "")
-    weakest = min(metrics, key=lambda metric: metric.log_evidence_safe - metric.log_limit_safe)
-    if all(metric.verdict is Verdict.PASS for metric in metrics):
+    if harmful:
+        why = "is only a signal" if harmful[0].role == Role.SIGNAL else "is too weak to fail a canary alone"
+        return Decision(Verdict.INCONCLUSIVE, f"Held: {harmful[0].sentence} {harmful[0].name} {why}.", "")
+    guardrails = [metric for metric in metrics if metric.role == Role.GUARDRAIL]
+    weakest = min(guardrails, key=_distance_to_safety)
+    if all(metric.verdict is Verdict.PASS for metric in guardrails):
         return Decision(Verdict.PASS, weakest.sentence, weakest.name)
     is_past = progress.elapsed_s >= config.duration.total_seconds()
     state = f"Not decided by the deadline of {format_duration(config.duration)}" if is_past else "Not decided yet"
     return Decision(Verdict.INCONCLUSIVE, f"{state}: {weakest.sentence}", "")
+
+
+def _distance_to_safety(metric: MetricResult) -> tuple[bool, float]:
+    """Orders metrics: those that cannot be judged come first, then the least evidence for safety."""
+    return metric.verdict is not Verdict.ERROR, metric.log_evidence_safe - metric.log_limit_safe
 
 
 def _missing(progress: Progress, config: CanaryConfig) -> str:

@@ -69,7 +69,8 @@ def test_a_profile_that_cannot_be_used_is_one_clear_error(profiles: dict[str, An
     ("settings", "words"),
     [
         ({"judge": "jury"}, "'sequential'"),
-        ({"metrics": ["cpu"]}, "'error_rate' or 'latency'"),
+        ({"metrics": ["cpu"]}, "'cpu' is none of error_rate, latency, so it needs a kind"),
+        ({"metrics": [{"name": "latency", "role": "signal"}]}, "signals only"),
         ({"metrics": []}, "at least 1 item"),
         ({"metrics": ["latency", "latency"]}, "the same metric twice"),
         ({"metrics": [{"name": "latency", "margin": 1.5, "tolerance": 1.5}]}, "must be above tolerance"),

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from canary.config import MetricConfig, MetricKind
+from canary.config import MetricConfig
 from canary.sequential.counts import EXACT_BELOW_REQUESTS, Counts, Floats, log_likelihood
 from canary.sequential.evidence import HARM_ODDS, STAKES, RateEvidence
 from canary.sequential.intervals import OddsRatios
 from canary.sequential.ranks import RankEvidence
 from canary.sequential.share import ShareWatch
-from canary.ticks import Tick, Traffic
+from canary.ticks import Tick
 
 ALPHA, BETA = 0.01, 0.05
 LOG_ODDS = np.log(np.array([0.25, 0.9, 1.0, 1.5, 4.0, 40.0]))
 
 
 def a_metric(**settings: float) -> MetricConfig:
-    return MetricConfig(name=MetricKind.ERROR_RATE, **settings)
+    return MetricConfig(name="error_rate", **settings)
 
 
 def counts_of(*numbers: float) -> Counts:
@@ -162,7 +162,6 @@ def test_a_right_share_of_traffic_is_almost_never_called_wrong(share: float) -> 
         watch = ShareWatch()
         for _ in range(60):
             canary = int(rng.binomial(30, share))
-            sides = Traffic(30 - canary, 0, ()), Traffic(canary, 0, ())
-            watch.add(Tick(1.0, share, False, *sides, ()))
+            watch.add(Tick(1.0, share, False, 30 - canary, canary, {}))
         wrong += watch.fault() != ""
     assert wrong == 0

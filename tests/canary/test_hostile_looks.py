@@ -23,26 +23,56 @@ def judged(**changes: Any) -> tuple[Verdict, str]:
     return judgment.verdict, judgment.reason
 
 
+@pytest.mark.parametrize("requests", [-1, float("nan"), "100", 2**60])
+def test_requests_that_are_no_count_are_an_error_of_the_whole_look(requests: Any) -> None:
+    verdict, why = judged(canary=replace(GOOD, requests=requests))
+    assert verdict is Verdict.ERROR
+    assert f"request counter is {requests!r}" in why
+
+
 @pytest.mark.parametrize(
-    ("side", "reason"),
+    ("side", "metric", "reason"),
     [
-        (replace(GOOD, requests=-1), "request counter is -1"),
-        (replace(GOOD, requests=float("nan")), "request counter is nan"),
-        (replace(GOOD, requests="100"), "request counter is '100'"),
-        (replace(GOOD, requests=2**60), "request counter is 1152921504606846976"),
-        (replace(GOOD, errors=float("inf")), "error counter is inf"),
-        (replace(GOOD, errors=101), "errors (101) are more than its requests (100)"),
-        (replace(GOOD, latency=(1, 2)), "histogram has 2 buckets for 2 edges"),
-        (replace(GOOD, latency=(1, -2, 3)), "a bucket that is not a count"),
-        (replace(GOOD, edges_ms=(100.0, 10.0)), "edges that do not rise"),
-        (replace(GOOD, edges_ms=(10.0, float("nan"))), "edges that do not rise"),
-        (replace(GOOD, edges_ms=(10.0, 200.0)), "different edges"),
+        (replace(GOOD, errors=float("inf")), "error_rate", "error counter is inf"),
+        (replace(GOOD, errors=101), "error_rate", "errors (101) are more than its requests (100)"),
+        (replace(GOOD, latency=(1, 2)), "latency", "histogram has 2 buckets for 2 edges"),
+        (replace(GOOD, latency=(1, -2, 3)), "latency", "a bucket that is not a count"),
+        (replace(GOOD, edges_ms=(100.0, 10.0)), "latency", "edges that do not rise"),
+        (replace(GOOD, edges_ms=(10.0, float("nan"))), "latency", "edges that do not rise"),
+        (replace(GOOD, edges_ms=(20.0, 200.0)), "latency", "other edges than before"),
     ],
 )
-def test_a_side_that_cannot_be_right_is_an_error(side: Side, reason: str) -> None:
-    verdict, why = judged(canary=side)
-    assert verdict is Verdict.ERROR
-    assert reason in why
+def test_what_is_wrong_with_one_metric_is_named_there_and_the_others_are_judged(
+    side: Side, metric: str, reason: str
+) -> None:
+    session = start(CONFIG)
+    session.add(Look(BEGIN, GOOD, GOOD))
+    judgment = session.add(Look(BEGIN + timedelta(seconds=1), GOOD, side))
+    assert judgment.verdict is Verdict.INCONCLUSIVE
+    wrong = next(each for each in judgment.metrics if each.name == metric)
+    right = next(each for each in judgment.metrics if each.name != metric)
+    assert (wrong.verdict, right.verdict) == (Verdict.ERROR, Verdict.INCONCLUSIVE)
+    assert reason in wrong.sentence
+    assert (wrong.outcome, right.outcome) != ("ok", "ok")
+    assert right.outcome == "ok"
+
+
+def test_a_metric_that_was_malformed_for_a_while_loses_none_of_its_counts() -> None:
+    session = start(a_config())
+    looks = [(100, 0), (200, 999), (300, 30)]
+    for second, (requests, errors) in enumerate(looks):
+        judgment = session.add(Look(BEGIN + timedelta(seconds=second), Side(requests, 0), Side(requests, errors)))
+    assert judgment.metrics[0].canary_value == 30 / 200
+
+
+def test_histograms_on_different_ladders_are_compared_on_the_edges_that_both_have() -> None:
+    fine, coarse = Side(100, 0, (10, 40, 49, 1), (5.0, 10.0, 100.0)), Side(100, 0, (50, 50), (10.0,))
+    more = Side(200, 0, (20, 80, 98, 2), (5.0, 10.0, 100.0)), Side(200, 0, (100, 100), (10.0,))
+    session = start(a_config(metrics=["latency"]))
+    session.add(Look(BEGIN, fine, coarse))
+    latency = session.add(Look(BEGIN + timedelta(seconds=1), *more)).metrics[0]
+    assert (latency.outcome, latency.threshold) == ("ok", 10.0)
+    assert (latency.baseline_value, latency.canary_value) == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, float("nan"), None])
@@ -60,11 +90,6 @@ def test_a_time_that_is_not_utc_is_an_error(at: Any) -> None:
 
 def test_a_look_from_the_past_is_an_error() -> None:
     assert "not after the last one" in judged(at=BEGIN - timedelta(seconds=1))[1]
-
-
-def test_edges_that_change_on_the_way_are_an_error() -> None:
-    changed = replace(GOOD, edges_ms=(10.0, 200.0))
-    assert "other edges than those before" in judged(canary=changed, baseline=changed)[1]
 
 
 def test_an_error_is_for_good_and_keeps_what_was_known() -> None:

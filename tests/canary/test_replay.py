@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canary import CanaryError, Judgment, Look, MetricResult, Side, Verdict, judge, start
+from canary.samples import EventCount, Gauge, Histogram, Lacking, Moments
 from tests.canary.builders import BEGIN, Group, a_config, quick, some_looks
 
 COUNT = st.integers(0, 10**9)
@@ -18,7 +19,17 @@ EDGES = st.lists(st.floats(0.1, 1e6), unique=True, max_size=5).map(lambda edges:
 def sides(draw: st.DrawFn) -> Side:
     edges, requests = draw(EDGES), draw(COUNT)
     latency = tuple(draw(st.lists(COUNT, min_size=len(edges) + 1, max_size=len(edges) + 1))) if edges else ()
-    return Side(requests, draw(st.integers(0, requests)), latency, edges)
+    samples = draw(st.dictionaries(st.text(), SAMPLES, max_size=3))
+    return Side(requests, draw(st.integers(0, requests)), latency, edges, samples)
+
+
+SAMPLES = st.one_of(
+    st.builds(EventCount, COUNT, st.none() | COUNT),
+    st.builds(Histogram, st.lists(COUNT).map(tuple), EDGES),
+    st.builds(Moments, COUNT, NUMBER, NUMBER),
+    st.builds(Gauge, st.dictionaries(st.text(), NUMBER)),
+    st.builds(Lacking, st.text(), st.text()),
+)
 
 
 @st.composite
@@ -43,6 +54,9 @@ def canaries(draw: st.DrawFn) -> list[Look]:
 METRICS = st.builds(
     MetricResult,
     name=st.text(),
+    kind=st.text(),
+    role=st.text(),
+    outcome=st.text(),
     verdict=st.sampled_from(Verdict),
     sentence=st.text(),
     effect=st.none() | NUMBER,
@@ -56,7 +70,11 @@ METRICS = st.builds(
     dispersion=NUMBER,
     baseline_value=st.none() | NUMBER,
     canary_value=st.none() | NUMBER,
-    threshold_ms=st.none() | NUMBER,
+    looks=COUNT,
+    size_baseline=COUNT,
+    size_canary=COUNT,
+    threshold=st.none() | NUMBER,
+    is_weak=st.booleans(),
 )
 JUDGMENTS = st.builds(
     Judgment,
@@ -112,7 +130,7 @@ def test_a_look_survives_json(baseline: Side, canary: Side, share: float, step: 
 
 
 @given(
-    st.text() | st.sampled_from(["{}", "[]", "null", '{"version": 2}', '{"version": 1, "metrics": [1]}', '{"at": 1}'])
+    st.text() | st.sampled_from(["{}", "[]", "null", '{"version": 3}', '{"version": 2, "metrics": [1]}', '{"at": 1}'])
 )
 def test_text_that_is_no_record_is_one_clear_error(text: str) -> None:
     for read in (Judgment.from_json, Look.from_json, Side.from_json):

@@ -181,7 +181,7 @@ def test_invariant_7_replayable_stored_looks_give_the_recorded_judgment_bit_for_
 def test_a_faulty_look_is_an_error_that_can_be_replayed(records: Records, cloud: MemoryCloud) -> None:
     watch, clock = a_canary(records, cloud), Clock()
     good = {watch.control: Side(10, 0), watch.canary: Side(10, 0)}
-    cloud.traffic = iter([good, {watch.control: Side(20, 0), watch.canary: Side(20, 21)}])
+    cloud.traffic = iter([good, {watch.control: Side(20, 0), watch.canary: Side(-1, 0)}])
     outcome = watch_alone(watch, records, clock)
     assert outcome.judgment.verdict is Verdict.ERROR
     record_decision(watch, outcome, records)
