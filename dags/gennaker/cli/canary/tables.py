@@ -1,0 +1,88 @@
+"""Judgments as a person reads them."""
+
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from canary import Judgment, Verdict, wording
+
+if TYPE_CHECKING:
+    from canary import CanaryConfig, MetricResult
+
+#: Rows that fit a screen; the course of a longer canary is thinned evenly.
+ROWS: Final = 16
+
+STYLES: Final = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.ERROR: "bold magenta",
+}
+
+
+def console() -> Console:
+    """Where tables go; names with brackets are no markup."""
+    return Console(markup=False, highlight=False)
+
+
+class Course:
+    """How a canary went, look by look; keeps no more rows than a screen has."""
+
+    def __init__(self) -> None:
+        self._kept: list[Judgment] = []
+        self._turns: list[Judgment] = []
+        self._last: Judgment | None = None
+        self._every, self._seen = 1, 0
+
+    def add(self, judgment: Judgment) -> None:
+        """Takes in the judgment after one more look."""
+        if self._last is None or judgment.verdict is not self._last.verdict:
+            self._turns = [*self._turns, judgment][-ROWS:]
+        if self._seen % self._every == 0:
+            self._kept.append(judgment)
+        if len(self._kept) > ROWS:
+            self._kept, self._every = self._kept[::2], 2 * self._every
+        self._seen += 1
+        self._last = judgment
+
+    def print(self) -> None:
+        """Prints the course as a table: even steps, every turn of the verdict, and the end."""
+        last = [self._last] if self._last is not None else []
+        rows = {judgment.looks: judgment for judgment in (*self._kept, *self._turns, *last)}
+        metrics = last[0].metrics if last else ()
+        heads = [f"{metric.name}\nharm / safe" for metric in metrics]
+        table = Table("\nminute", "requests\nbaseline", "\ncanary", "\nverdict", *heads, box=None, pad_edge=False)
+        for looks in sorted(rows):
+            table.add_row(*_row(rows[looks]), style=STYLES[rows[looks].verdict] if looks > 1 else None)
+        console().print(table)
+        for metric in metrics:
+            harm, safe = wording.evidence(metric.log_limit_harm), wording.evidence(metric.log_limit_safe)
+            console().print(f"{metric.name}: evidence of {harm} for harm fails it, of {safe} for safety certifies it.")
+
+
+def _row(judgment: Judgment) -> list[str]:
+    cells = [f"{judgment.elapsed_s / 60:.2f}", f"{judgment.requests_baseline:,}", f"{judgment.requests_canary:,}"]
+    return [*cells, judgment.verdict, *(_evidence(metric) for metric in judgment.metrics)]
+
+
+def _evidence(metric: "MetricResult") -> str:
+    return f"{wording.evidence(metric.log_evidence_harm)} / {wording.evidence(metric.log_evidence_safe)}"
+
+
+def print_judgment(judgment: Judgment, config: "CanaryConfig") -> None:
+    """Prints a judgment: the verdict and its reason, and each metric's sentence."""
+    out = console()
+    profile = f", profile {config.profile}" if config.profile else ""
+    out.print()
+    out.print(
+        f"{judgment.verdict} after {judgment.looks} looks ({judgment.elapsed_s / 60:.1f} min{profile})",
+        style=STYLES[judgment.verdict],
+    )
+    out.print(judgment.reason)
+    for metric in judgment.metrics:
+        if metric.sentence != judgment.reason:
+            out.print(f"  {metric.name}: {metric.verdict}. {metric.sentence}")
+    if judgment.verdict is Verdict.INCONCLUSIVE and judgment.more_requests is not None:
+        minutes = f", about {judgment.more_minutes:.1f} min" if judgment.more_minutes is not None else ""
+        out.print(f"Needs about {judgment.more_requests:,} more requests a side{minutes}.")
