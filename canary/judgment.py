@@ -47,6 +47,9 @@ class MetricResult:
         size_canary: the same of the canary.
         threshold: for a histogram, the bucket edge that effect and values are about, in the metric's unit.
         is_weak: whether it is too weak to fail a canary alone.
+        until_harm: about how many more observations of the side with fewer until harm of the margin's size would be
+            seen; 0 when there are enough, None if unknown.
+        until_safe: the same until a canary as good as its baseline is certified safe.
     """
 
     name: str
@@ -71,6 +74,8 @@ class MetricResult:
     size_canary: int = 0
     threshold: float | None = None
     is_weak: bool = False
+    until_harm: int | None = None
+    until_safe: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from canary import wording
 from canary.config import CanaryConfig, MetricConfig
 from canary.judgment import MetricResult, Verdict
 from canary.samples import Lacking
+from canary.sequential.forecast import Need, need
 from canary.sequential.intervals import Interval
 from canary.ticks import Tick
 
@@ -78,13 +79,16 @@ def result_of(reading: Reading, metric: MetricConfig, config: CanaryConfig, look
         verdict = Verdict.PASS
     else:
         verdict = Verdict.INCONCLUSIVE
+    rates = (reading.baseline or 0.0, reading.canary or 0.0)
+    missing = (log_limit_harm - max(reading.log_harm, 0.0), log_limit_safe - max(reading.log_safe, 0.0))
+    more = need(metric, reading.sizes, rates, reading.dispersion, missing)
     return MetricResult(
         name=metric.name,
         kind=metric.kind_in_use,
         role=metric.role,
         verdict=verdict,
         outcome=reading.lacking.outcome if reading.lacking is not None else "ok",
-        sentence=_sentence(reading, verdict, metric, log_limit_harm, log_limit_safe),
+        sentence=_sentence(reading, verdict, metric, (log_limit_harm, log_limit_safe), more),
         effect=reading.interval.effect,
         low=reading.interval.low,
         high=reading.interval.high,
@@ -101,6 +105,8 @@ def result_of(reading: Reading, metric: MetricConfig, config: CanaryConfig, look
         size_canary=reading.sizes[1],
         threshold=reading.threshold,
         is_weak=reading.is_weak,
+        until_harm=more.until_harm,
+        until_safe=more.until_safe,
     )
 
 
@@ -108,14 +114,14 @@ def result_of(reading: Reading, metric: MetricConfig, config: CanaryConfig, look
 _MAY_COME = frozenset({"no data", "late", "no match", "unreachable", "autocorrelated"})
 
 
-def _sentence(reading: Reading, verdict: Verdict, metric: MetricConfig, log_harm_at: float, log_safe_at: float) -> str:
+def _sentence(reading: Reading, verdict: Verdict, metric: MetricConfig, limits: tuple[float, float], more: Need) -> str:
     if reading.lacking is not None and verdict is not Verdict.FAIL:
         return f"{reading.subject} cannot be compared ({reading.lacking.outcome}): {reading.lacking.why}."
     if not reading.comparison:
         return f"{reading.subject} cannot be compared yet: one side has no data."
     effect = wording.between(reading.unit, reading.interval.low, reading.interval.high)
     harm, safe = wording.evidence(reading.log_harm), wording.evidence(reading.log_safe)
-    harm_limit, safe_limit = wording.evidence(log_harm_at), wording.evidence(log_safe_at)
+    harm_limit, safe_limit = map(wording.evidence, limits)
     match verdict:
         case Verdict.FAIL:
             return f"{reading.comparison} ({effect}); evidence {harm} passed the limit of {harm_limit}."
@@ -125,8 +131,19 @@ def _sentence(reading: Reading, verdict: Verdict, metric: MetricConfig, log_harm
         case _:
             return (
                 f"{reading.comparison} ({effect}); evidence for harm is {harm} of the {harm_limit} that fail it, "
-                f"for safety {safe} of the {safe_limit} that pass it."
+                f"for safety {safe} of the {safe_limit} that pass it.{_needed(metric, more)}"
             )
+
+
+def _needed(metric: MetricConfig, more: Need) -> str:
+    """How much more is needed, in words; `""` where it is not known."""
+    if more.until_safe is None:
+        return ""
+    certified = f"about {more.until_safe:,} more requests a side until safety can be certified"
+    if more.until_harm is None:
+        return f" It takes {certified}."
+    seen = f"about {more.until_harm:,} until harm of odds ratio {metric.margin:g} would be seen"
+    return f" It takes {certified}, {seen}."
 
 
 def safe_by_odds(metric: MetricConfig) -> str:

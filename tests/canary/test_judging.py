@@ -203,3 +203,16 @@ def test_a_metric_with_more_weight_needs_less_evidence() -> None:
     )
     errors, latency = judge(config, counted((10, 0, 10, 0))).metrics
     assert errors.log_limit_harm < latency.log_limit_harm
+
+
+def test_an_undecided_metric_says_how_many_more_requests_it_takes() -> None:
+    """The forecast is an expectation: what really comes is within a factor of two of it."""
+    ticks = [(1_000, 10, 1_000, 10)] * 400
+    config = a_config(duration="2h", min_requests=0, metrics=[{"name": "error_rate", "dispersion": 1, "negligible": 0}])
+    early = judge(config, counted(*ticks[:5]))
+    needed = early.metrics[0].until_safe
+    assert needed is not None
+    assert "more requests a side until safety can be certified" in early.reason
+    done = watched(config, iter(counted(*ticks)))
+    assert done.verdict is Verdict.PASS
+    assert done.requests_canary - early.requests_canary == pytest.approx(needed, rel=0.5)

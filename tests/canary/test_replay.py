@@ -75,6 +75,8 @@ METRICS = st.builds(
     size_canary=COUNT,
     threshold=st.none() | NUMBER,
     is_weak=st.booleans(),
+    until_harm=st.none() | COUNT,
+    until_safe=st.none() | COUNT,
 )
 JUDGMENTS = st.builds(
     Judgment,
