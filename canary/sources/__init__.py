@@ -59,6 +59,7 @@ class _Kind(Protocol):
 
 #: Each type's class, imported when it is used.
 SOURCES: Final[Mapping[str, str]] = {
+    "files": "canary.sources.files:Files",
     "prometheus": "canary.sources.prometheus:Prometheus",
 }
 
