@@ -4,7 +4,7 @@ power(config, Traffic(rate=100, error_rate=0.01), harms=(2,))
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
@@ -13,7 +13,10 @@ from canary.config import CanaryConfig
 from canary.errors import CanaryError
 from canary.judgment import Verdict
 from canary.simulation import Traffic
-from canary.trials import Ends, OnProgress, judged, served, shown
+from canary.trials import Ends, judged, served, shown, ticks_of
+
+#: Told how many of how many simulated ticks are judged.
+OnProgress = Callable[[int, int], None]
 
 #: Simulated canaries for each question: a chance of one half is known to 7 points either way, of 1 % to 2.
 TRIALS: Final = 200
@@ -123,7 +126,7 @@ def power(
     effects = [(1.0, 1.0), *((harm, 1.0) for harm in harms), *((1.0, factor) for factor in slower)]
     prospects = []
     for number, (harm, factor) in enumerate(effects):
-        steps = _Steps(number, len(effects), on_progress)
+        steps = _Steps(number, len(effects), ticks_of(config), on_progress)
         same = {"harm": harm, "slower": factor, "harm_from": 0.0, "ramp": ()}
         ticks = served(traffic.model_copy(update=same), config, trials, seed)
         prospects.append(_prospect(harm, factor, judged(config, ticks, trials, steps)))
@@ -138,10 +141,11 @@ class _Steps:
 
     number: int
     effects: int
+    ticks: int
     tell: OnProgress
 
-    def __call__(self, done: int, total: int) -> None:
-        self.tell(self.number * total + done, self.effects * total)
+    def __call__(self, done: int) -> None:
+        self.tell(self.number * self.ticks + done, self.effects * self.ticks)
 
 
 def _prospect(harm: float, slower: float, ends: Ends) -> Prospect:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from canary.config import CanaryConfig, JudgeKind, MetricConfig, MetricKind, Rol
 from canary.errors import CanaryError
 from canary.judgment import Verdict
 from canary.looks import Look, Side
-from canary.samples import EventCount, Histogram, Sample
+from canary.samples import NO_DATA, EventCount, Histogram, Lacking, Sample
 from canary.sequential.error_rate import CountsPanel
 from canary.sequential.estimates import Progress
 from canary.sequential.latency import HistogramPanel
@@ -22,8 +22,8 @@ from canary.session import Session, start
 from canary.simulation import BEGIN, EDGES_MS, Drawn, Floats, Load, Traffic
 from canary.ticks import Pair, Tick
 
-#: Told how many ticks of how many are judged.
-OnProgress = Callable[[int, int], None]
+#: Told how many ticks are judged.
+OnTick = Callable[[int], None]
 
 #: What simulated traffic shows.
 _PANELS: Final[Mapping[MetricKind, Callable[..., Panel]]] = {
@@ -33,11 +33,12 @@ _PANELS: Final[Mapping[MetricKind, Callable[..., Panel]]] = {
 
 
 class Served(NamedTuple):
-    """One tick of all trials: its length in seconds, the canary's share of the traffic, and what was served."""
+    """One tick of all trials: its length in seconds, the canary's share of the traffic, what was served, and edges."""
 
     seconds: float
     share: float
     drawn: Drawn
+    edges_ms: tuple[float, ...] = EDGES_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +77,14 @@ def ticks_of(config: CanaryConfig) -> int:
     return math.ceil(config.duration / config.interval)
 
 
-def judged(
-    config: CanaryConfig, ticks: Iterable[Served], trials: int, on_progress: OnProgress = lambda done, total: None
-) -> Ends:
-    """How each trial ends under a configuration: its first FAIL, PASS or ERROR, as a watch would have it.
+def judged(config: CanaryConfig, ticks: Iterable[Served], trials: int, on_tick: OnTick = lambda done: None) -> Ends:
+    """How each trial ends under a configuration: its first FAIL, PASS or ERROR until the deadline, as in a watch.
 
     Args:
         config: what to judge by. Metrics that simulated traffic does not show are left out, with their part of alpha.
         ticks: what was served, of `trials` canaries each.
         trials: how many canaries there are.
-        on_progress: told after each tick.
+        on_tick: told after each tick.
 
     Raises:
         CanaryError: when no guardrail of the configuration is one that simulated traffic shows.
@@ -98,8 +97,8 @@ def judged(
         for trial, verdict in judge.add(tick, still_open).items():
             minutes[trial], verdicts[trial] = elapsed_s / 60, verdict
         still_open = [trial for trial in still_open if verdicts[trial] is Verdict.INCONCLUSIVE]
-        on_progress(done, ticks_of(config))
-        if not still_open:
+        on_tick(done)
+        if not still_open or elapsed_s >= config.duration.total_seconds():
             break
     return Ends(minutes, tuple(verdicts))
 
@@ -130,7 +129,7 @@ class _SideBySide:
         self._watched_s += tick.seconds
         self._requests += tick.drawn.requests
         for metric in self._metrics:
-            self._panels[metric.name].add(_tick(tick, metric))
+            self._panels[metric.name].add(_tick(tick, metric, self._requests.shape[1]))
         readings = {metric.name: self._panels[metric.name].readings() for metric in self._metrics}
         found: dict[int, Verdict] = {}
         for trial in still_open:
@@ -161,16 +160,20 @@ def _copies(metric: MetricConfig, trials: int) -> tuple[MetricConfig, ...]:
     return tuple(metric.model_copy(update={"name": str(trial), "kind": kind}) for trial in range(trials))
 
 
-def _tick(tick: Served, metric: MetricConfig) -> Tick:
+def _tick(tick: Served, metric: MetricConfig, trials: int) -> Tick:
     """The tick as a panel of trials reads it; only its metrics are."""
-    baseline, canary = (_samples(tick.drawn, side, metric) for side in (0, 1))
+    if metric.kind_in_use is MetricKind.HISTOGRAM and not tick.edges_ms:
+        lacking = Lacking(NO_DATA, "the baseline does not show it")
+        return Tick(tick.seconds, tick.share, False, 0, 0, {str(trial): lacking for trial in range(trials)})
+    baseline, canary = (_samples(tick, side, metric) for side in (0, 1))
     pairs = {str(trial): Pair(*both) for trial, both in enumerate(zip(baseline, canary, strict=True))}
     return Tick(tick.seconds, tick.share, False, 0, 0, pairs)
 
 
-def _samples(drawn: Drawn, side: int, metric: MetricConfig) -> list[Sample]:
+def _samples(tick: Served, side: int, metric: MetricConfig) -> list[Sample]:
     if metric.kind_in_use is MetricKind.HISTOGRAM:
-        return [Histogram(tuple(buckets), EDGES_MS) for buckets in drawn.latency[side].tolist()]
+        return [Histogram(tuple(buckets), tick.edges_ms) for buckets in tick.drawn.latency[side].tolist()]
+    drawn = tick.drawn
     counts = zip(drawn.errors[side].tolist(), drawn.requests[side].tolist(), strict=True)
     return [EventCount(errors, requests) for errors, requests in counts]
 
@@ -181,26 +184,29 @@ class _OneByOne:
     def __init__(self, config: CanaryConfig, trials: int) -> None:
         self._sessions: list[Session] = [start(config) for _ in range(trials)]
         self._at = BEGIN
-        self._sums = Drawn(*(np.zeros((2, trials, *shape), np.int64) for shape in ((), (), (len(EDGES_MS) + 1,))))
-        for trial, session in enumerate(self._sessions):
-            session.add(self._look(trial, 0.5))
+        self._sums: Drawn | None = None
 
     def add(self, tick: Served, still_open: Sequence[int]) -> dict[int, Verdict]:
         """The verdicts that a tick brings, of the trials that are still open."""
+        if self._sums is None:
+            self._sums = Drawn(*(np.zeros_like(each) for each in tick.drawn))
+            for trial, session in enumerate(self._sessions):
+                session.add(_look(self._at, self._sums, trial, tick))
         self._at += timedelta(seconds=tick.seconds)
         self._sums = Drawn(*(before + grown for before, grown in zip(self._sums, tick.drawn, strict=True)))
         found: dict[int, Verdict] = {}
         for trial in still_open:
-            verdict = self._sessions[trial].add(self._look(trial, tick.share)).verdict
+            verdict = self._sessions[trial].add(_look(self._at, self._sums, trial, tick)).verdict
             if verdict is not Verdict.INCONCLUSIVE:
                 found[trial] = verdict
         return found
 
-    def _look(self, trial: int, share: float) -> Look:
-        baseline, canary = (_side(self._sums, which, trial) for which in (0, 1))
-        return Look(self._at, baseline, canary, share)
+
+def _look(at: datetime, sums: Drawn, trial: int, tick: Served) -> Look:
+    baseline, canary = (_side(sums, which, trial, tick.edges_ms) for which in (0, 1))
+    return Look(at, baseline, canary, tick.share)
 
 
-def _side(sums: Drawn, which: int, trial: int) -> Side:
+def _side(sums: Drawn, which: int, trial: int, edges_ms: tuple[float, ...]) -> Side:
     requests, errors, latency = (each[which, trial].tolist() for each in sums)
-    return Side(requests, errors, tuple(latency), EDGES_MS)
+    return Side(requests, errors, tuple(latency) if edges_ms else (), edges_ms)
