@@ -141,6 +141,8 @@ class Http:
                 proxy=settings.proxy,
                 verify=ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True,
                 trust_env=False,
+                # Queries are minutes or seconds apart; a kept connection would only be found dead.
+                limits=httpx.Limits(max_keepalive_connections=0),
             )
         return self._client
 
