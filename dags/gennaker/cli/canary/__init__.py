@@ -2,6 +2,8 @@
 
 import typer
 
+from gennaker.cli.canary.aa import aa
+from gennaker.cli.canary.power import power
 from gennaker.cli.canary.replay import replay
 from gennaker.cli.canary.simulate import simulate
 
@@ -10,5 +12,5 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (replay, simulate):
+for command in (replay, power, aa, simulate):
     app.command()(command)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from canary.simulation import Traffic
 
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+Trials = Annotated[int, typer.Option(min=1, max=100_000, help="Simulated canaries for each answer.")]
 
 
 #: Each setting of the traffic with its help. They repeat the model, because importing it would slow every command; a
