@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
@@ -64,6 +65,8 @@ class MetricConfig(_Settings):
     role: Role = Field(default=Role.GUARDRAIL, description="A guardrail's harm rolls back, a signal's only holds.")
     direction: Direction = Field(default=Direction.INCREASE, description="Which way is harm.")
     unit: str = Field(default="", max_length=40, description="Unit of its values, such as `ms` or `bytes`.")
+    source: str = Field(default="", description="Source of the environment that has it. Default: the region's router.")
+    query: Mapping[str, Any] = Field(default_factory=dict, description="What to ask that source; see docs/sources.md.")
     weight: float = Field(default=1.0, gt=0, le=1000, description="This metric's part of alpha, against the others'.")
     tolerance: float = Field(default=1.0, ge=1, le=100, description="Only an odds ratio above this counts as harm.")
     margin: float = Field(default=1.5, gt=1, le=1000, description="Certified safe means an odds ratio below this ...")
@@ -84,8 +87,16 @@ class MetricConfig(_Settings):
     @model_validator(mode="after")
     def _kind_is_known(self) -> Self:
         if self.kind is None and self.name not in KNOWN_METRICS:
-            known, kinds = ", ".join(KNOWN_METRICS), ", ".join(MetricKind)
-            raise ValueError(f"{self.name!r} is none of {known}, so it needs a kind: {kinds}")
+            kinds = f"a metric of its own needs a kind: {', '.join(MetricKind)}"
+            if close := get_close_matches(self.name, KNOWN_METRICS, n=1):
+                raise ValueError(f"unknown value {self.name!r}; did you mean {close[0]!r}? ({kinds})")
+            raise ValueError(f"{self.name!r} is none of {', '.join(KNOWN_METRICS)}, and {kinds}")
+        return self
+
+    @model_validator(mode="after")
+    def _asks_a_source(self) -> Self:
+        if bool(self.source) != bool(self.query):
+            raise ValueError(f"{self.name!r} has a source without a query, or a query without a source")
         return self
 
     @property

@@ -1,7 +1,7 @@
 """Where a stage acts: an environment with its cloud, regions and sizes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from operators.clouds.cloud import Cluster
@@ -17,6 +17,7 @@ class Environment:
         regions: region names, at least one.
         capacity: instances of an ordinary server group in each region.
         health_path: HTTP path that answers 200 when an instance can take traffic.
+        sources: settings of its metric sources by name; secrets are named in them, never written.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Environment:
     regions: tuple[str, ...]
     capacity: int = 1
     health_path: str = "/healthz"
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def cluster(self, service: str, region: str) -> Cluster:
         """The service's cluster in one of the regions."""

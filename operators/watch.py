@@ -17,6 +17,7 @@ from canary.judgment import UNSEEN
 from operators.change import Change
 from operators.clouds import open_cloud
 from operators.environment import Environment
+from operators.feeds import Feeds, scope_of
 from operators.memory import Memory
 from operators.records import Json, Kind, Records, Subject
 from operators.records.records import utc_now
@@ -124,7 +125,9 @@ class Watcher:
         self._session = start(self.config)
         self._judgment: Judgment | None = None
         self._last: Look | None = None
+        self._began: datetime | None = None
         self._number = 0
+        self._feeds: Feeds | None = None
         for look in stored_looks(records, watch.judgment):
             self._judge(look)
 
@@ -172,7 +175,18 @@ class Watcher:
         at = self._clock()
         if self._last is not None:  # a clock that was set back, or another host's, is no reason to stop
             at = max(at, self._last.at + timedelta(microseconds=1))
-        return Look(at, baseline, canary, self.watch.canary_share, self.watch.step)
+        look = Look(at, baseline, canary, self.watch.canary_share, self.watch.step)
+        if self._feeds is None:
+            self._feeds = self._open_feeds(self._began or at)
+        return self._feeds.shown(look)
+
+    def _open_feeds(self, begin: datetime) -> Feeds:
+        watch, environment = self.watch, Environment.from_json(self.watch.environment)
+        control, canary = (
+            scope_of(group, watch.region, environment.name, watch.subject["service"])
+            for group in (watch.control, watch.canary)
+        )
+        return Feeds(self.config, environment, control, canary, begin)
 
     def _counters(self) -> tuple[Side, Side]:
         """Both sides' counters; those of the last look while the cloud does not answer, which is no evidence.
@@ -190,6 +204,7 @@ class Watcher:
         return seen.get(self.watch.control, nothing), seen.get(self.watch.canary, nothing)
 
     def _judge(self, look: Look) -> Judgment:
+        self._began = self._began or look.at
         self._judgment = self._session.add(look)
         self._last = look
         self._number += 1

@@ -162,7 +162,7 @@ def compile_pipeline(pipeline: Pipeline) -> DAG:
 
 
 def _environment(e: Environment) -> Mapping[str, Any]:
-    return env.Environment(e.environment, e.cloud, e.regions, e.capacity, e.health_path).to_json()
+    return env.Environment(e.environment, e.cloud, e.regions, e.capacity, e.health_path, e.sources).to_json()
 
 
 def _ended(stage: s.StageBase, ends: _Ends) -> _Ends:

@@ -9,6 +9,7 @@ from canary.config import CanaryConfig
 from canary.errors import CanaryError
 from gennaker.errors import PipelineErrors, unknown
 from gennaker.explain import explain
+from gennaker.metric_sources import flaws_of_sources
 from gennaker.model import Environment, Pipeline
 from gennaker.report import Report
 from gennaker.stages import AutomatedCanary, BakeImage, Deploy, IntegrationTests, ProgressiveRollout, Stage
@@ -55,14 +56,14 @@ class Filler:
             case AutomatedCanary():
                 region = stage.region or environment.regions[0]
                 self._check_regions(environment, [region], "stages", index, "region")
-                return {"region": region, "canary": self._canary(index, stage)}
+                return {"region": region, "canary": self._canary(index, stage, environment)}
             case Deploy():
                 regions = stage.regions or environment.regions
                 self._check_regions(environment, regions, "stages", index, "regions")
                 return {"regions": regions, "capacity": capacity}
             case ProgressiveRollout():
                 regions = self._rollout_regions(index, stage, environment)
-                waves, canary = stage.waves or (regions,), self._canary(index, stage)
+                waves, canary = stage.waves or (regions,), self._canary(index, stage, environment)
                 return {"regions": regions, "capacity": capacity, "waves": waves, "canary": canary}
 
     def _rollout_regions(self, index: int, stage: ProgressiveRollout, environment: Environment) -> tuple[str, ...]:
@@ -94,13 +95,18 @@ class Filler:
             self._report.take(errors, "stages", index, "environment")
         return self.environments.get(name)
 
-    def _canary(self, index: int, stage: AutomatedCanary | ProgressiveRollout) -> CanaryConfig:
+    def _canary(
+        self, index: int, stage: AutomatedCanary | ProgressiveRollout, environment: Environment
+    ) -> CanaryConfig:
         names = self._around.profile_names()
         if stage.profile not in names:
             self._report.add(unknown("profile", stage.profile, names), "stages", index, "profile")
             return stage.canary
         try:
-            return self._around.canary(stage.profile, _overrides(stage))
+            canary = self._around.canary(stage.profile, _overrides(stage))
+            for flaw in flaws_of_sources(canary, environment):
+                self._report.add(f"{stage.name}: {flaw}", "stages", index)
+            return canary
         except PipelineErrors as errors:
             self._report.take(errors, "stages", index, "profile")
         except CanaryError as error:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -94,6 +94,10 @@ class Environment(Frozen):
     )
     window: MaybeName = Field(
         default="", description="Execution window that every change of it needs. Default: any time."
+    )
+    sources: Mapping[Name, Mapping[str, Any]] = Field(
+        default_factory=dict,
+        description="Metric sources by name: type and settings (docs/sources.md); secrets are only named.",
     )
 
 

@@ -69,7 +69,7 @@ def test_a_profile_that_cannot_be_used_is_one_clear_error(profiles: dict[str, An
     ("settings", "words"),
     [
         ({"judge": "jury"}, "'sequential'"),
-        ({"metrics": ["cpu"]}, "'cpu' is none of error_rate, latency, so it needs a kind"),
+        ({"metrics": ["cpu"]}, "'cpu' is none of error_rate, latency, and a metric of its own needs a kind"),
         ({"metrics": [{"name": "latency", "role": "signal"}]}, "signals only"),
         ({"metrics": []}, "at least 1 item"),
         ({"metrics": ["latency", "latency"]}, "the same metric twice"),

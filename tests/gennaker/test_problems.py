@@ -67,6 +67,8 @@ from tests.gennaker.builders import HEAD, ROOT, problems, resolve, stages
          "6:57: metrics: unknown value 'latncy'; did you mean 'latency'?"),
         ("- automated-canary: {environment: production, metrics: [{name: latency, margn: 2}]}",
          "6:73: metrics: unknown key 'margn'; did you mean 'margin'?"),
+        ("- automated-canary: {environment: production, metrics: [{name: a, kind: gauge, source: prom, query: {a: b}}]}",
+         "6:3: automated-canary: metric a: unknown metric source 'prom'; there are none (environment production)"),
         ("- automated-canary: {environment: production, metrics: [5]}",
          "6:57: metrics of automated-canary: expected text or a mapping, found 5"),
         ("- automated-canary: {environment: production, on_inconclusive: ask}",
