@@ -59,8 +59,17 @@ class _Kind(Protocol):
 
 #: Each type's class, imported when it is used.
 SOURCES: Final[Mapping[str, str]] = {
+    "atlas": "canary.sources.atlas:Atlas",
+    "cloudwatch": "canary.sources.cloudwatch:CloudWatch",
+    "datadog": "canary.sources.datadog:Datadog",
     "files": "canary.sources.files:Files",
+    "google-cloud-monitoring": "canary.sources.google_cloud_monitoring:GoogleCloudMonitoring",
+    "graphite": "canary.sources.graphite:Graphite",
+    "influxdb": "canary.sources.influxdb:InfluxDb",
+    "newrelic": "canary.sources.newrelic:NewRelic",
     "prometheus": "canary.sources.prometheus:Prometheus",
+    "signalfx": "canary.sources.signalfx:SignalFx",
+    "wavefront": "canary.sources.wavefront:Wavefront",
 }
 
 
