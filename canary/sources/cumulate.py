@@ -28,12 +28,13 @@ class CumulativeCount:
 
     Args:
         begin_s: Unix time in seconds from which is counted.
+        absence: what tells late series; counts that are scraped together share one, and it learns from all of them.
     """
 
-    def __init__(self, begin_s: float) -> None:
+    def __init__(self, begin_s: float, absence: "Absence | None" = None) -> None:
         self._begin_s = begin_s
         self._last: dict[Key, tuple[float, float]] = {}
-        self._absence = Absence(begin_s)
+        self._absence = absence or Absence(begin_s)
         self.total: float = 0.0
 
     def add(self, series: Sequence[Series], closed_s: float | None = None) -> None:

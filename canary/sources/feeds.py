@@ -14,13 +14,21 @@ from canary.errors import CanaryError
 from canary.samples import EventCount, Gauge, Lacking, Moments, Sample
 from canary.sources import Answer, Outcome, Source
 from canary.sources.buckets import CumulativeHistogram
-from canary.sources.cumulate import COUNTABLE, CumulativeCount
+from canary.sources.cumulate import COUNTABLE, Absence, CumulativeCount
 from canary.sources.queries import Query, Scope, Span
 from canary.sources.series import Fidelity, Series
 
 #: A look asks for at least this long back, so that a point that came late is still seen.
 _BACK: Final = timedelta(minutes=5)
 _TOO_WEAK: Final = "too weak"
+_PARTS: Final = ("events", "requests", "buckets", "count", "total", "squares", "gauge")
+_SAMPLED: Final = (
+    frozenset({"events", "requests"}),
+    frozenset({"events"}),
+    frozenset({"buckets"}),
+    frozenset({"count", "total", "squares"}),
+    frozenset({"gauge"}),
+)
 
 
 class Absent(StrEnum):
@@ -58,6 +66,23 @@ class Queries(BaseModel):
     scale: float = Field(default=1.0, gt=0, description="Values are multiplied with this: 1000 makes seconds ms.")
     absent: Absent = Field(default=Absent.LACKING, description="What it means that no series of events is there.")
     delay: Duration = Field(default=timedelta(0), description="How long the store may still change its newest points.")
+
+    def parts(self, templates: Mapping[str, str] | None = None) -> dict[str, Query]:
+        """What is asked for, by the names of the fields above.
+
+        Raises:
+            CanaryError: when the queries fit no kind of sample, or one is wrong in itself.
+        """
+        given = {name: getattr(self, name) for name in _PARTS if getattr(self, name) is not None}
+        if frozenset(given) not in _SAMPLED:
+            ways = "; ".join(" and ".join(sorted(each)) for each in _SAMPLED)
+            why = f"given are {', '.join(given) or 'none'}, and what fits is: {ways}"
+            raise CanaryError("the queries of a metric fit no kind of sample", why=why, mend="give one of these sets")
+        return {name: Query.of(value, templates) for name, value in given.items()}
+
+    def is_none_yet(self, part: str, answer: Answer) -> bool:
+        """Whether an answer without series means that nothing happened yet."""
+        return answer.outcome is Outcome.NO_MATCH and part == "events" and self.absent is Absent.ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +122,10 @@ class Feed:
 
     def __init__(self, queries: Queries, target: Target, templates: Mapping[str, str] | None = None) -> None:
         self._queries, self._target = queries, target
-        given = {name: getattr(queries, name) for name in _PARTS if getattr(queries, name) is not None}
-        if frozenset(given) not in _SAMPLED:
-            ways = "; ".join(" and ".join(sorted(each)) for each in _SAMPLED)
-            why = f"given are {', '.join(given) or 'none'}, and what fits is: {ways}"
-            raise CanaryError("the queries of a metric fit no kind of sample", why=why, mend="give one of these sets")
-        self._parts = {name: Query.of(value, templates) for name, value in given.items()}
+        self._parts = queries.parts(templates)
         begin_s = target.begin.timestamp()
-        self._counts = {name: CumulativeCount(begin_s) for name in given}
+        self._absence = Absence(begin_s)
+        self._counts = {name: CumulativeCount(begin_s, self._absence) for name in self._parts}
         self._histogram = CumulativeHistogram(begin_s, scale=queries.scale)
         self._seen_until = target.begin
         self.notes: tuple[str, ...] = ()
@@ -136,10 +157,11 @@ class Feed:
 
     def _ask(self, name: str, query: Query, until: datetime) -> Answer:
         answer = self._target.ask(query, min(self._seen_until, until - _BACK), until)
-        none_yet = answer.outcome is Outcome.NO_MATCH and name == "events" and self._queries.absent is Absent.ZERO
-        return replace(answer, outcome=Outcome.OK) if none_yet else answer
+        return replace(answer, outcome=Outcome.OK) if self._queries.is_none_yet(name, answer) else answer
 
     def _of_counts(self, answers: Mapping[str, Answer], until: datetime) -> Sample:
+        for series in (each for answer in answers.values() for each in answer.series):
+            self._absence.learn(series.times_s)
         for name, answer in answers.items():
             if weak := _weak(answer.series, COUNTABLE):
                 return Lacking(_TOO_WEAK, f"{name}: {weak}, and only raw counters or counts by interval can be summed")
@@ -167,16 +189,6 @@ class Feed:
             why = f"{len(shown)} series have {len(pods)} different values of the label {self._queries.pod!r}"
             return Lacking(Outcome.MALFORMED.value, why)
         return Gauge(pods)
-
-
-_PARTS: Final = ("events", "requests", "buckets", "count", "total", "squares", "gauge")
-_SAMPLED: Final = (
-    frozenset({"events", "requests"}),
-    frozenset({"events"}),
-    frozenset({"buckets"}),
-    frozenset({"count", "total", "squares"}),
-    frozenset({"gauge"}),
-)
 
 
 def _weak(series: Sequence[Series], fit: frozenset[Fidelity]) -> str:
