@@ -128,9 +128,9 @@ class _Gauge:
     def _refused(self) -> Lacking | None:
         if self._uses_pods and not self._has_pods:
             return Lacking(NO_DATA, f"fewer than {LEAST_PODS} pods of a side were left at the last comparison")
-        foretold = float(self._paired.autocorrelation()[0])
-        if self._uses_pods is False and foretold > HIGHEST:
-            return Lacking("autocorrelated", f"each value foretells {foretold:.2f} of the next, of {HIGHEST} at most")
+        if self._uses_pods is False and self._paired.is_refused()[0]:
+            foretold = float(self._paired.autocorrelation()[0])
+            return Lacking("autocorrelated", f"each value foretells {foretold:.2f} of the next, perhaps over {HIGHEST}")
         return None
 
     def _comparison(self, baseline: float, canary: float) -> str:

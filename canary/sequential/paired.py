@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from canary.sequential.mixtures import Floats
 from canary.sequential.pods import moved
@@ -53,6 +54,10 @@ class PairedEvidence:
     def autocorrelation(self) -> Floats:
         """How much each difference foretells the next."""
         return self._plain.autocorrelation()
+
+    def is_refused(self) -> NDArray[np.bool_]:
+        """Whether that may be too much for a verdict."""
+        return self._plain.is_refused()
 
     def interval(self, miss: float) -> tuple[Floats, Floats, Floats]:
         """The difference and the ends of its confidence sequence."""

@@ -10,6 +10,7 @@ import math
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from canary.sequential.mixtures import Floats, log_normal_cdf
 
@@ -17,7 +18,7 @@ from canary.sequential.mixtures import Floats, log_normal_cdf
 BURN: Final = 8
 #: The prior on the mean weighs as much as this many values (ibid.).
 _PRIOR: Final = 4.0
-#: Autocorrelation above this is refused: there the test fails up to three times too many (ibid., T7 at 0.9).
+#: Autocorrelation that may be above this is refused: there the test fails up to thrice too many (ibid., T7 at 0.9).
 HIGHEST: Final = 0.8
 #: What is foretold at most, so that the rest does not vanish.
 _MOST: Final = 0.99
@@ -70,6 +71,15 @@ class Prewhitened:
         raw = np.where(is_open, product, 0.0) / np.where(is_open, square, 1.0)
         return np.where(is_open, np.clip(raw + (1 + 4 * raw) / n, 0.0, _MOST), 0.0)
 
+    def is_refused(self) -> NDArray[np.bool_]:
+        """Whether values may depend on each other too much: the estimate and one standard error (Bartlett's) are high.
+
+        Without the standard error, few values of a series with 0.9 often seem to have less than 0.8.
+        """
+        estimate = self.autocorrelation()
+        error = np.sqrt((1 - estimate**2) / np.maximum(self._seen, 1))
+        return (self._seen >= BURN) & (estimate + error > HIGHEST)
+
     def log_above(self) -> Floats:
         """Natural logarithm of the evidence that the mean is above zero; none where values depend too much."""
         count, most = self._count, self._count + _PRIOR
@@ -79,7 +89,7 @@ class Prewhitened:
         log_ratio = np.log(np.where(is_open, self._rest_squares, 1.0) / unexplained)
         z = self._rest / np.sqrt(most * unexplained / np.maximum(count, 1))
         both = 0.5 * np.log(_PRIOR / most) + 0.5 * count * log_ratio
-        is_told = is_open & (self.autocorrelation() <= HIGHEST)
+        is_told = is_open & ~self.is_refused()
         return np.where(is_told, both + math.log(2) + log_normal_cdf(z), 0.0)
 
     def intervals(self, miss: float) -> tuple[Floats, Floats, Floats]:
