@@ -59,8 +59,8 @@ def of_argo(count: ArgoCount, unit: str) -> str:
         if condition is not None
     ]
     taken = f"{tally.count} of {metric.effective_count}" if metric.effective_count else f"{tally.count}"
-    borne = f"{metric.failure_limit} failures are borne" if metric.failure_limit >= 0 else "failures are borne"
-    counts = f"{taken} measurements, {tally.failed} of them failed, {borne}"
+    may = str(metric.failure_limit) if metric.failure_limit >= 0 else "any number"
+    counts = f"{taken} measurements, {tally.failed} failed and {may} may"
     if tally.inconclusive or tally.error:
         counts += f", {tally.inconclusive} inconclusive, {tally.error} errors"
     bound = f" ({', '.join(conditions)})" if conditions else ""
