@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from canary.durations import Duration
 from canary.errors import CanaryError
 from canary.looks import ERROR_RATE, LATENCY
+from canary.threshold.config import ThresholdConfig
 
 Profiles = Mapping[str, Mapping[str, Any]]
 
@@ -19,6 +20,8 @@ class JudgeKind(StrEnum):
     """The judges there are."""
 
     SEQUENTIAL = "sequential"
+    KAYENTA = "kayenta"
+    THRESHOLD = "threshold"
 
 
 class MetricKind(StrEnum):
@@ -109,6 +112,50 @@ def _as_metric(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+class ScoreThresholds(_Settings):
+    """Scores, in points of 100, that a canary has to reach."""
+
+    passing: float = Field(default=95, alias="pass", description="The last score must reach this.")
+    marginal: float = Field(default=75, description="A score of this or less fails at once.")
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+
+class KayentaSettings(_Settings):
+    """How the judge `kayenta` is asked: with a canary config of Kayenta's own, or with one made of the metrics."""
+
+    config: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="A Kayenta canary config, unchanged; its metrics are found by their names. "
+        "Default: the metrics, all of one weight, each failed by a rise.",
+    )
+    thresholds: ScoreThresholds = Field(default=ScoreThresholds(), description="Scores: `pass` and `marginal`.")
+    step: Duration = Field(default=timedelta(minutes=1), description="Time of one point of a series.")
+    analysis_interval: Duration | None = Field(
+        default=None, description="Time between two analyses, each over all points so far. Default: one, at the end."
+    )
+    compat: Literal["exact", "repaired"] = Field(
+        default="exact", description="Whether Kayenta's defects are kept; docs/kayenta.md lists them."
+    )
+
+    @field_validator("config")
+    @classmethod
+    def _is_kayentas(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        if value:
+            # NumPy comes with it, which a configuration for another judge need not load.
+            from canary.kayenta.config import KayentaConfig
+
+            KayentaConfig.model_validate(value)
+        return value
+
+    @field_validator("step", "analysis_interval")
+    @classmethod
+    def _positive(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value <= timedelta(0):
+            raise ValueError("must be longer than nothing")
+        return value
+
+
 class CanaryConfig(_Settings):
     """Everything a judge is told beforehand; with the looks it fixes the judgment bit for bit."""
 
@@ -127,6 +174,11 @@ class CanaryConfig(_Settings):
         description="What is compared: names of metrics, or mappings with a name and settings.",
     )
 
+    kayenta: KayentaSettings | None = Field(default=None, description="Settings of the judge `kayenta`.")
+    threshold: ThresholdConfig | None = Field(
+        default=None, description="Bounds and counting rules of the judge `threshold`; see docs/threshold-judge.md."
+    )
+
     @field_validator("interval", "duration")
     @classmethod
     def _positive(cls, value: timedelta) -> timedelta:
@@ -138,6 +190,8 @@ class CanaryConfig(_Settings):
     def _fits_together(self) -> Self:
         if self.min_duration > self.duration:
             raise ValueError("min_duration must not be longer than duration")
+        if self.judge is JudgeKind.THRESHOLD and self.threshold is None:
+            raise ValueError("the judge threshold needs `threshold`: its bounds and rules")
         names = [metric.name for metric in self.metrics]
         if len(set(names)) < len(names):
             raise ValueError("metrics name the same metric twice")

@@ -35,4 +35,20 @@ def _sequential(config: CanaryConfig) -> Session:
     return SequentialSession(config)
 
 
-_JUDGES: Final[Mapping[JudgeKind, Callable[[CanaryConfig], Session]]] = {JudgeKind.SEQUENTIAL: _sequential}
+def _kayenta(config: CanaryConfig) -> Session:
+    from canary.kayenta.session import KayentaSession
+
+    return KayentaSession(config)
+
+
+def _threshold(config: CanaryConfig) -> Session:
+    from canary.threshold.session import ThresholdSession
+
+    return ThresholdSession(config)
+
+
+_JUDGES: Final[Mapping[JudgeKind, Callable[[CanaryConfig], Session]]] = {
+    JudgeKind.SEQUENTIAL: _sequential,
+    JudgeKind.KAYENTA: _kayenta,
+    JudgeKind.THRESHOLD: _threshold,
+}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from canary.config import CanaryConfig, MetricConfig
+from canary.config import CanaryConfig, KayentaSettings, MetricConfig, ScoreThresholds
 from canary.durations import format_duration
 from gennaker.expressions import ALLOWED
 from gennaker.fields import file_keys
@@ -164,6 +164,8 @@ def _parts() -> Iterator[str]:
     yield _section("A freeze", Freeze, level=3)
     yield _section("Threshold profiles", CanaryConfig, _PROFILES)
     yield _section("A metric", MetricConfig, level=3)
+    yield _section("The judge `kayenta`", KayentaSettings, level=3)
+    yield _section("Its thresholds", ScoreThresholds, level=3)
 
 
 def _stage(name: str, stage: type[StageBase]) -> Iterator[str]:
