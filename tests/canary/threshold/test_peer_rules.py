@@ -1,0 +1,109 @@
+"""The rules of other systems that the benchmark runs are those that the judges follow."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from canary.kayenta.classify import find
+from canary.kayenta.compat import Compat
+from canary.kayenta.options import Direction, Options
+from canary.kayenta.samples import Sample
+from canary.simulation import Traffic
+from canary.threshold.argo import ArgoRun
+from canary.threshold.config import ArgoMetric, Condition, FlaggerMetric, FlaggerRules
+from canary.threshold.flagger import FlaggerCanary
+from tests.bench.canary import peers, tradeoff
+from tests.bench.canary.rules import Served, argo, flagger, is_high, kayenta, ours, peeked, served
+
+MINUTES = 30
+
+
+def some_traffic(per_minute: float = 300, seed: int = 1, **settings: float) -> Served:
+    return served(Traffic(rate=per_minute / 60, **settings), runs=40, minutes=MINUTES, seed=seed)
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+def test_argo_in_the_benchmark_is_argo_in_the_judge(limit: int) -> None:
+    traffic = some_traffic(harm=1.5)
+    metric = ArgoMetric(name="errors", success=Condition(below=0.02), failure_limit=limit, interval="1m")
+    for run, minute in enumerate(argo(traffic, bound=0.02, failure_limit=limit)):
+        analysis = ArgoRun([metric])
+        phases = [analysis.take({"errors": float(share)}) for share in traffic.shares()[1, run]]
+        assert minute == (phases.index("Failed") + 1 if "Failed" in phases else math.inf)
+
+
+@pytest.mark.parametrize("threshold", [1, 5])
+def test_flagger_in_the_benchmark_is_flagger_in_the_judge(threshold: int) -> None:
+    traffic = some_traffic(harm=1.5)
+    checks = (FlaggerMetric(name="errors", maximum=0.02),)
+    rules = FlaggerRules(rules="flagger", threshold=threshold, iterations=MINUTES + 1, metrics=checks)
+    for run, minute in enumerate(flagger(traffic, bound=0.02, threshold=threshold)):
+        canary = FlaggerCanary(rules)
+        phases = [canary.tick(lambda _, share=share: float(share)) for share in [0.0, *traffic.shares()[1, run]]]
+        assert minute == (phases.index("Failed") if "Failed" in phases else math.inf)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    points=st.integers(5, 40),
+    level=st.sampled_from([0.3, 3.0, 30.0]),
+    shift=st.floats(0.5, 2.5),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_kayenta_in_the_benchmark_is_kayenta_in_the_judge(points: int, level: float, shift: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    canary, baseline = (np.sort(rng.poisson(level * by, points).astype(float)) for by in (shift, 1.0))
+    options = Options(direction=Direction.INCREASE)
+    found = find("errors", Sample(canary), Sample(baseline), options, Compat.EXACT, lambda: np.random.default_rng(0))
+    is_noise = len(set(canary)) == 1 and len(set(baseline)) == 1
+    assert is_noise or is_high(canary, baseline) == (found.classification == "High")
+
+
+def test_kayenta_s_rule_agrees_with_scipy_s_asymptotic_test_where_there_is_no_relevant_shift() -> None:
+    rng = np.random.default_rng(3)
+    agree = []
+    for _ in range(200):
+        canary, baseline = (np.sort(rng.normal(mean, 1, 30)) for mean in (10.6, 10))
+        p = stats.mannwhitneyu(canary, baseline, alternative="greater", method="asymptotic").pvalue
+        # High needs the shift to be above a quarter of itself, which is more than above nothing.
+        agree.append(p < 0.01 or not is_high(canary, baseline))
+    assert all(agree)
+
+
+def test_a_peeked_test_is_scipy_s_test_of_two_proportions() -> None:
+    traffic = some_traffic(per_minute=3000, harm=1.2)
+    requests, errors = (np.cumsum(each, axis=2) for each in traffic.minutes())
+    for run, minute in enumerate(peeked(traffic, alpha=0.01)):
+        tables = [
+            [[errors[s, run, m], requests[s, run, m] - errors[s, run, m]] for s in (0, 1)] for m in range(MINUTES)
+        ]
+        low = [stats.chi2_contingency(table, correction=False).pvalue < 0.02 for table in tables]
+        worse = [
+            table[1][0] / requests[1, run, m] > table[0][0] / requests[0, run, m] for m, table in enumerate(tables)
+        ]
+        hits = [m + 1 for m in range(MINUTES) if low[m] and worse[m]]
+        assert minute == (hits[0] if hits else math.inf)
+
+
+def test_every_rule_finds_a_flood_of_errors_and_none_the_lack_of_them() -> None:
+    flood = some_traffic(per_minute=3000, harm=20)
+    quiet = some_traffic(per_minute=3000, harm=0.01)
+    rules = [lambda t: argo(t, 0.02, 0), lambda t: flagger(t, 0.02, 1), lambda t: kayenta(t, (10,))]
+    for rule in [*rules, lambda t: peeked(t, 0.01), lambda t: ours(t, [0.01])[0]]:
+        assert np.isfinite(rule(flood)).all()
+        assert np.isinf(rule(quiet)).all()
+
+
+def test_a_stricter_level_never_finds_earlier() -> None:
+    strict, lenient = ours(some_traffic(harm=2), [1e-4, 0.05])
+    assert (strict >= lenient).all()
+
+
+def test_the_tables_have_each_rule_on_each_traffic_and_name_every_cell_once() -> None:
+    rows = [*peers.peers(20), *tradeoff.measure(0.02)]
+    assert len({(row.figure, row.cell) for row in rows}) == len(rows)
+    assert {row.unit for row in rows} == {"% failed", "min"}
