@@ -62,6 +62,7 @@ SOURCES: Final[Mapping[str, str]] = {
     "atlas": "canary.sources.atlas:Atlas",
     "cloudwatch": "canary.sources.cloudwatch:CloudWatch",
     "datadog": "canary.sources.datadog:Datadog",
+    "envoy": "canary.sources.envoy_stats:EnvoyStats",
     "files": "canary.sources.files:Files",
     "google-cloud-monitoring": "canary.sources.google_cloud_monitoring:GoogleCloudMonitoring",
     "graphite": "canary.sources.graphite:Graphite",

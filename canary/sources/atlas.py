@@ -78,15 +78,16 @@ class Atlas:
         begin_s = number(graph.get("start")) / 1000 - (step_s if fidelity is Fidelity.COUNT else 0.0)
         lines = a_list(graph.get("legend"), "Atlas's legend")
         rows = [a_list(row, "a row of Atlas") for row in a_list(graph.get("values"), "Atlas's values")]
-        if wrong := next((row for row in rows if len(row) != len(lines)), None):
-            raise malformed(f"a row of Atlas has not one value for each of {len(lines)} lines", wrong)
         metrics = a_list(graph.get("metrics"), "Atlas's metrics")
+        if any(len(each) != len(lines) for each in (metrics, *rows)):
+            raise malformed(f"a row of Atlas has not one value for each of {len(lines)} lines", lines)
+        notices = a_list(graph.get("notices") or [], "Atlas's notices")
         series = []
-        for line, (legend, tags) in enumerate(zip(lines, metrics, strict=False)):
+        for line, (legend, tags) in enumerate(zip(lines, metrics, strict=True)):
             if legend != _NO_DATA:
                 points = [(begin_s + row * step_s, number(values[line])) for row, values in enumerate(rows)]
                 series.append(Series.of(closed(points, fidelity, step_s, span), fidelity, _labels(tags)))
-        return Reading(series, (*map(str, graph.get("notices") or ()), *_coarse(step_s, span)))
+        return Reading(series, (*map(str, notices), *_coarse(step_s, span)))
 
 
 def _laid_over(kind: str, scope: str) -> str:

@@ -13,7 +13,7 @@ from canary.sources.http import Clock, Http
 from canary.sources.queries import Query, Scope, Span
 from canary.sources.series import Fidelity, Series
 from canary.sources.settings import HttpSettings, Secret
-from canary.sources.shapes import a_list, a_mapping, a_pair, closed, malformed, number
+from canary.sources.shapes import Options, a_list, a_mapping, a_pair, closed, malformed, number
 
 #: Datadog gives at most this many points a series (docs.datadoghq.com/dashboards/functions/rollup).
 MOST_POINTS: Final = 1_500
@@ -53,7 +53,9 @@ class Datadog:
 
     def fetch(self, query: Query, scope: Scope, span: Span) -> Answer:
         """The series of a metric query; see `canary.sources.Source`."""
-        text = query.filled(scope, {"step": f"{span.step_s:.0f}"}).text.strip()
+        filled = query.filled(scope, {"step": f"{span.step_s:.0f}"})
+        filled.options_as(Options)
+        text = filled.text.strip()
         if not text:
             raise CanaryError("a Datadog query is empty", mend="give a metric query")
         fidelity = query.fidelity or (Fidelity.COUNT if _COUNTS.fullmatch(text) else Fidelity.SMOOTHED)

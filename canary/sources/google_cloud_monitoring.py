@@ -97,7 +97,9 @@ class GoogleCloudMonitoring:
         kinds: dict[tuple[tuple[str, str], ...], Fidelity] = {}
         errors: list[str] = []
         for page in pages(lambda token: self._ask(fields, token)):
-            errors += [str(a_mapping(e, "an error").get("message")) for e in page.get("executionErrors", [])]
+            errors += [
+                str(a_mapping(e, "an error").get("message")) for e in a_list(page.get("executionErrors", []), "errors")
+            ]
             for result in a_list(page.get("timeSeries", []), "Google's timeSeries"):
                 one = a_mapping(result, "a time series of Google")
                 key = tuple(sorted(_labels(one).items()))

@@ -12,7 +12,7 @@ from canary.sources.http import Clock, Http
 from canary.sources.queries import Query, Scope, Span
 from canary.sources.series import Fidelity, Series
 from canary.sources.settings import HttpSettings, Secret
-from canary.sources.shapes import a_list, a_mapping, a_pair, closed, spacing
+from canary.sources.shapes import Options, a_list, a_mapping, a_pair, closed, spacing
 
 
 class GraphiteSettings(HttpSettings):
@@ -44,7 +44,9 @@ class Graphite:
 
     def fetch(self, query: Query, scope: Scope, span: Span) -> Answer:
         """The series of a target; see `canary.sources.Source`."""
-        target = query.filled(scope, {"step": f"{span.step_s:.0f}"}).text.strip()
+        filled = query.filled(scope, {"step": f"{span.step_s:.0f}"})
+        filled.options_as(Options)
+        target = filled.text.strip()
         if not target:
             raise CanaryError("a Graphite query is empty", mend="give a target")
         fidelity = query.fidelity or Fidelity.SMOOTHED

@@ -15,7 +15,7 @@ from canary.sources.nrql import quoted
 from canary.sources.queries import Query, Scope, Span
 from canary.sources.series import Fidelity, Series
 from canary.sources.settings import HttpSettings, Secret
-from canary.sources.shapes import a_list, a_mapping, closed, in_seconds, number, spacing, tags_of
+from canary.sources.shapes import Options, a_list, a_mapping, closed, in_seconds, number, spacing, tags_of
 
 #: One count or sum by intervals of time, with gaps left, empty or zero.
 _COUNTS: Final = re.compile(
@@ -71,7 +71,9 @@ class InfluxDb:
         """The series of a query; see `canary.sources.Source`."""
         start, stop = _stamp(span.start), _stamp(span.end)
         times = {"start": start, "stop": stop, "timeFilter": f"time >= '{start}' AND time < '{stop}'"}
-        text = query.filled(scope, {**times, "step": in_seconds(span.step), **_scope_filter(query, scope)}).text.strip()
+        filled = query.filled(scope, {**times, "step": in_seconds(span.step), **_scope_filter(query, scope)})
+        filled.options_as(Options)
+        text = filled.text.strip()
         if self._settings.organization is not None:
             fidelity = query.fidelity or Fidelity.SMOOTHED
             _check_flux(text, fidelity)
