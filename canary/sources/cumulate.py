@@ -15,6 +15,8 @@ Key = tuple[tuple[str, str], ...]
 #: A series whose first point is this many of its own steps after the begin was not there before, and counts from zero:
 #: pods of one job are scraped at different moments of the interval, and one scrape may fail.
 _ABSENT_STEPS: Final = 2.5
+#: The step while every series has one point only: the longest interval that is common between scrapes.
+_UNKNOWN_STEP_S: Final = 60.0
 #: Fidelities that can be counted.
 COUNTABLE: Final = frozenset({Fidelity.COUNTER, Fidelity.COUNT})
 
@@ -36,6 +38,8 @@ class CumulativeCount:
         self._last: dict[Key, tuple[float, float]] = {}
         self._absence = absence or Absence(begin_s)
         self.total: float = 0.0
+        #: Whether any series that was not seen yet is known to be new, so that it counts from zero.
+        self.is_new_from_zero = False
 
     def add(self, series: Sequence[Series], closed_s: float | None = None) -> None:
         """Takes in what is new in the series.
@@ -61,12 +65,15 @@ class CumulativeCount:
     def _add_counter(self, series: Series, times_s: Floats, values: Floats) -> None:
         key = key_of(series)
         if key not in self._last and times_s.size:
-            self._last[key] = (-np.inf, 0.0 if self._absence.at_begin(times_s) else float(values[0]))
+            self._last[key] = (-np.inf, 0.0 if self._is_new(times_s) else float(values[0]))
         fresh = self._fresh(key, times_s)
         if fresh.any():
             before = self._last[key][1]
             self.total += float(growth(np.concatenate([[before], values[fresh]])).sum())
             self._last[key] = (float(times_s[fresh][-1]), float(values[fresh][-1]))
+
+    def _is_new(self, times_s: Floats) -> bool:
+        return self.is_new_from_zero or self._absence.at_begin(times_s)
 
     def _add_counts(self, series: Series, times_s: Floats, values: Floats) -> None:
         key = key_of(series)
@@ -106,8 +113,8 @@ class Absence:
             self._step_s = max(self._step_s or 0.0, float(np.median(np.diff(times_s))))
 
     def at_begin(self, times_s: Floats) -> bool:
-        """Whether the series of these times was not there at the begin; False while no step is known."""
-        return self._step_s is not None and bool(times_s[0] - self._begin_s > _ABSENT_STEPS * self._step_s)
+        """Whether the series of these times was not there at the begin."""
+        return bool(times_s[0] - self._begin_s > _ABSENT_STEPS * (self._step_s or _UNKNOWN_STEP_S))
 
 
 def key_of(series: Series, *, without: str = "") -> Key:

@@ -17,26 +17,32 @@ _COUNTERS: Final = ("upstream_rq_completed", "upstream_rq_5xx", "upstream_rq_tim
 _HISTOGRAM: Final = "upstream_rq_time"
 
 
-class _Bucket(BaseModel):
+class Bucket(BaseModel):
+    """A bucket of a histogram; its count is its own where disjoint buckets are asked for."""
+
     upper_bound: float
     cumulative: NonNegativeInt
 
 
-class _Histogram(BaseModel):
+class Histogram(BaseModel):
+    """A histogram of the admin endpoint."""
+
     name: str
-    buckets: tuple[_Bucket, ...]
+    buckets: tuple[Bucket, ...]
 
 
-class _Entry(BaseModel):
+class Entry(BaseModel):
     """A counter has a name and a value; all histograms share one entry."""
 
     name: str = ""
     value: NonNegativeInt = 0
-    histograms: tuple[_Histogram, ...] = ()
+    histograms: tuple[Histogram, ...] = ()
 
 
-class _Stats(BaseModel):
-    stats: tuple[_Entry, ...]
+class Stats(BaseModel):
+    """What `/stats` answers in JSON."""
+
+    stats: tuple[Entry, ...]
 
 
 class EnvoyAdmin:
@@ -67,12 +73,12 @@ class EnvoyAdmin:
         histograms = {each.name: each for entry in stats.stats for each in entry.histograms}
         return {cluster: self._side(cluster, counters, histograms) for cluster in clusters}
 
-    def _read(self, stat_filter: str) -> _Stats:
+    def _read(self, stat_filter: str) -> Stats:
         query = {"filter": stat_filter, "format": "json", "histogram_buckets": "disjoint"}
         try:
             answer = _client().get(self._url, params=query, timeout=self._timeout_s)
             answer.raise_for_status()
-            return _Stats.model_validate_json(answer.content)
+            return Stats.model_validate_json(answer.content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unusable("cannot be read", str(error) or type(error).__name__) from error
         except ValidationError as error:
@@ -80,7 +86,7 @@ class EnvoyAdmin:
             where = ".".join(map(str, flaw["loc"])) or "the answer"
             raise self._unusable("gave an answer that is not Envoy's", f"{where}: {flaw['msg']}") from error
 
-    def _side(self, cluster: str, counters: dict[str, int], histograms: dict[str, _Histogram]) -> Side:
+    def _side(self, cluster: str, counters: dict[str, int], histograms: dict[str, Histogram]) -> Side:
         prefix = f"cluster.{_stat_name(cluster)}."
         requests, errors, timeouts = (counters.get(prefix + name, 0) for name in _COUNTERS)
         if prefix + _COUNTERS[0] not in counters:

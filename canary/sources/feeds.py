@@ -167,6 +167,9 @@ class Feed:
                 return Lacking(_TOO_WEAK, f"{name}: {weak}, and only raw counters or counts by interval can be summed")
             closed_s = until.timestamp() - self._target.step.total_seconds()
             self._counts[name].add(answer.series, math.nextafter(closed_s, math.inf))
+        if "events" in self._counts:
+            # Exporters that make a series with its first event will show all of it.
+            self._counts["events"].is_new_from_zero = self._queries.absent is Absent.ZERO
         counts = {name: each.total for name, each in self._counts.items()}
         if "events" in counts:
             requests = round(counts["requests"]) if "requests" in counts else None

