@@ -5,6 +5,7 @@ import typer
 from gennaker.cli.canary.aa import aa
 from gennaker.cli.canary.power import power
 from gennaker.cli.canary.replay import replay
+from gennaker.cli.canary.serve import serve
 from gennaker.cli.canary.simulate import simulate
 
 app = typer.Typer(
@@ -12,5 +13,5 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (replay, power, aa, simulate):
+for command in (replay, power, aa, simulate, serve):
     app.command()(command)

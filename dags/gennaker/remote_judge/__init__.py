@@ -1,0 +1,1 @@
+"""A judge behind HTTP that speaks Kayenta's remote-judge protocol."""
