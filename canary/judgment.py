@@ -94,6 +94,7 @@ class Judgment:
         more_requests: when undecided, about how many more requests a side needs; None if unknown.
         more_minutes: when undecided, about how many more minutes that takes; None if unknown.
         is_final: whether watching may stop: decided, or the deadline is reached.
+        culprits: the metrics to name as worse in the canary, the strongest first.
     """
 
     verdict: Verdict
@@ -107,6 +108,7 @@ class Judgment:
     more_requests: int | None
     more_minutes: float | None
     is_final: bool
+    culprits: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The judgment as JSON text that `from_json` reads back as an equal one."""
@@ -127,7 +129,8 @@ class Judgment:
             fields["metrics"] = tuple(
                 MetricResult(**{**metric, "verdict": Verdict(metric["verdict"])}) for metric in fields["metrics"]
             )
-            return cls(**{**fields, "verdict": Verdict(fields["verdict"])})
+            verdict, culprits = Verdict(fields["verdict"]), tuple(fields["culprits"])
+            return cls(**{**fields, "verdict": verdict, "culprits": culprits})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CanaryError(
                 "a stored judgment cannot be read", why=str(error), mend="judge its looks again"

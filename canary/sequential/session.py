@@ -9,7 +9,10 @@ from canary.judgment import Judgment, MetricResult, Verdict
 from canary.looks import Look
 from canary.sequential.error_rate import CountsPanel
 from canary.sequential.estimates import Progress, seconds_needed
+from canary.sequential.events import EventPanel
+from canary.sequential.gauges import GaugePanel
 from canary.sequential.latency import HistogramPanel
+from canary.sequential.means import MeanPanel
 from canary.sequential.metrics import Panel, Reading, result_of
 from canary.sequential.share import ShareWatch
 from canary.sequential.verdicts import Decision, decide
@@ -17,7 +20,10 @@ from canary.ticks import Tick, Ticker
 
 _PANELS: Final[Mapping[MetricKind, Callable[..., Panel]]] = {
     MetricKind.COUNTS: CountsPanel,
+    MetricKind.EVENTS: EventPanel,
     MetricKind.HISTOGRAM: HistogramPanel,
+    MetricKind.MEAN: MeanPanel,
+    MetricKind.GAUGE: GaugePanel,
 }
 _FOR_GOOD: Final = frozenset({Verdict.FAIL, Verdict.ERROR})
 
@@ -118,4 +124,5 @@ class SequentialSession:
             more_requests=round(seconds * per_second) if seconds is not None else None,
             more_minutes=seconds / 60 if seconds is not None else None,
             is_final=not is_open or is_past,
+            culprits=decision.culprits,
         )

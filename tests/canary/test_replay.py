@@ -91,6 +91,7 @@ JUDGMENTS = st.builds(
     more_requests=st.none() | COUNT,
     more_minutes=st.none() | NUMBER,
     is_final=st.booleans(),
+    culprits=st.lists(st.text()).map(tuple),
 )
 
 
