@@ -127,6 +127,12 @@ class FlaggerMetric(Measured):
         default=timedelta(minutes=1), description="Time a check looks back (the metric's `interval` in Flagger)."
     )
 
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> Self:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError("needs a bound: minimum or maximum")
+        return self
+
 
 class ArgoRules(_Settings):
     """Judged as an Argo Rollouts AnalysisRun."""

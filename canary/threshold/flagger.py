@@ -48,7 +48,8 @@ def checked(value: Value, metric: FlaggerMetric) -> Check:
 def weights_of(rules: FlaggerRules) -> tuple[int, ...]:
     """The canary's weights in percent, step by step; the last may be above `max_weight` if steps do not divide it.
 
-    >>> weights_of(FlaggerRules(rules="flagger", step_weight=20, max_weight=50, metrics=[FlaggerMetric(name="a")]))
+    >>> checks = [FlaggerMetric(name="success", minimum=99)]
+    >>> weights_of(FlaggerRules(rules="flagger", step_weight=20, max_weight=50, metrics=checks))
     (20, 40, 60)
     """
     if rules.iterations:

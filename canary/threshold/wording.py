@@ -39,13 +39,13 @@ def bounds(condition: Condition) -> str:
 
 
 def allowed(metric: FlaggerMetric) -> str:
-    """The range of a Flagger check in words; `any value` without one.
+    """The range of a Flagger check in words.
 
     >>> allowed(FlaggerMetric(name="a", minimum=99))
     'at least 99'
     """
     parts = [(metric.minimum, "at least"), (metric.maximum, "at most")]
-    return " and ".join(f"{words} {bound:g}" for bound, words in parts if bound is not None) or "any value"
+    return " and ".join(f"{words} {bound:g}" for bound, words in parts if bound is not None)
 
 
 def of_argo(count: ArgoCount, unit: str) -> str:

@@ -125,7 +125,8 @@ def test_iterations_promote_after_as_many_checks() -> None:
         {"threshold": 0},
         {"interval": "5s"},
         {"metrics": []},
-        {"metrics": [{"name": "a"}, {"name": "a"}]},
+        {"metrics": [{"name": "a"}]},
+        {"metrics": [{"name": "a", "maximum": 1}, {"name": "a", "maximum": 2}]},
     ],
 )
 def test_what_could_never_be_run_is_refused(settings: dict[str, Any]) -> None:

@@ -12,11 +12,13 @@ from canary.kayenta.classify import find
 from canary.kayenta.compat import Compat
 from canary.kayenta.options import Direction, Options
 from canary.kayenta.samples import Sample
-from canary.simulation import Traffic
+from canary.samples import Histogram
+from canary.simulation import EDGES_MS, Traffic
 from canary.threshold.argo import ArgoRun
 from canary.threshold.config import ArgoMetric, Condition, FlaggerMetric, FlaggerRules
 from canary.threshold.flagger import FlaggerCanary
-from tests.bench.canary import peers, tradeoff
+from canary.threshold.values import quantile_of
+from tests.bench.canary import hours, peers, tradeoff
 from tests.bench.canary.rules import Served, argo, flagger, is_high, kayenta, ours, peeked, served
 
 MINUTES = 30
@@ -104,6 +106,18 @@ def test_a_stricter_level_never_finds_earlier() -> None:
 
 
 def test_the_tables_have_each_rule_on_each_traffic_and_name_every_cell_once() -> None:
-    rows = [*peers.peers(20), *tradeoff.measure(0.02)]
-    assert len({(row.figure, row.cell) for row in rows}) == len(rows)
+    rows, knobs = list(peers.peers(20)), [(rule, knob) for rule, knob, _ in tradeoff.settings()]
+    assert len({row.cell for row in rows}) == len(rows)
     assert {row.unit for row in rows} == {"% failed", "min"}
+    assert len(set(knobs)) == len(knobs)
+
+
+def test_quantiles_of_the_benchmark_are_those_of_the_judge() -> None:
+    buckets = np.random.default_rng(5).integers(0, 9, (3, 4, len(EDGES_MS) + 1))
+    expected = [[quantile_of(Histogram(tuple(each.tolist()), EDGES_MS), 0.9) for each in row] for row in buckets]
+    assert hours.quantiles(buckets, 0.9) == pytest.approx(np.array(expected))
+
+
+def test_the_hour_has_a_row_for_each_cell_and_says_what_they_come_to() -> None:
+    row = hours.Cell("some", np.array([1.0, math.inf]), np.array([60.0, 60.0])).row
+    assert (row.got, row.note) == (30.5, "median inf min, 50.0 % found; Kayenta at 60 min 100.0 %; 2 runs")
