@@ -179,7 +179,9 @@ def test_a_line_that_is_no_look_is_named(harmful: Path, dags: Path) -> None:
     assert str(result.exception).startswith(f"{harmful}:5: this is no look")
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"", "has no looks"), (b"\n\xff{}\n", ":2: the line is not UTF-8")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "has no looks"), (b"\n\xff{}\n", ":2: this is no look: it is not UTF-8")]
+)
 def test_a_file_that_holds_no_looks_is_one_clear_error(content: bytes, said: str, dags: Path, tmp_path: Path) -> None:
     file = tmp_path / "looks.jsonl"
     file.write_bytes(content)

@@ -1,6 +1,7 @@
 """JSON Lines, read one at a time."""
 
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,24 +13,21 @@ from canary.errors import CanaryError
 MAX_LINE: Final = 256_000_000
 
 
-def numbered_lines(source: str) -> Iterator[tuple[int, str]]:
+def numbered_lines(source: str) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, each with its number from 1; `-` is the standard input.
 
-    Raises CanaryError when the file cannot be read, is not UTF-8, or has a line that is too long.
+    Raises CanaryError when the file cannot be read, or has a line that is too long.
     """
     with _opened(source) as stream:
         number = 0
         while line := stream.readline(MAX_LINE + 1):
             number += 1
             if len(line) > MAX_LINE:
-                raise CanaryError(
-                    f"{source}:{number}: the line is too long",
-                    why=f"expected at most {MAX_LINE // 1_000_000} MB",
-                    mend="write one JSON value a line",
-                )
-            text = _text(line, source, number)
-            if text.strip():
-                yield number, text
+                what, why = f"{source}:{number}: the line is too long", f"expected at most {MAX_LINE // 1_000_000} MB"
+                raise CanaryError(what, why=why, mend="write one JSON value a line")
+            line = line.removeprefix(BOM_UTF8) if number == 1 else line
+            if line.strip():
+                yield number, line
 
 
 @contextmanager
@@ -42,14 +40,3 @@ def _opened(source: str) -> Iterator[IO[bytes]]:
             yield stream
     except OSError as error:
         raise CanaryError(f"{source} cannot be read", why=error.strerror or str(error), mend="give a file") from error
-
-
-def _text(line: bytes, source: str, number: int) -> str:
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise CanaryError(
-            f"{source}:{number}: the line is not UTF-8",
-            why=f"found byte 0x{line[error.start]:02x}",
-            mend="encode it so",
-        ) from error

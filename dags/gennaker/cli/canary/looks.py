@@ -23,11 +23,11 @@ def looks_of_file(source: str) -> "Iterator[Look]":
     for number, line in numbered_lines(source):
         is_empty = False
         try:
-            yield Look.from_json(line)
-        except CanaryError as error:
-            what = f"{source}:{number}: this is no look"
+            yield Look.from_json(line.decode())
+        except (CanaryError, UnicodeDecodeError) as error:
+            why = error.why if isinstance(error, CanaryError) else "it is not UTF-8"
             mend = "one look a line, as `gennaker canary simulate` writes them"
-            raise CanaryError(what, why=error.why, mend=mend) from error
+            raise CanaryError(f"{source}:{number}: this is no look", why=why, mend=mend) from error
     if is_empty:
         raise CanaryError(f"{source} has no looks", why="it is empty", mend="give a file with one look a line")
 

@@ -72,5 +72,5 @@ def _print_table(judgments: "Iterable[Judgment]", config: "CanaryConfig") -> "Ju
     for judgment in judgments:
         course.add(judgment)
     course.print()
-    print_judgment(judgment, config)
+    print_judgment(judgment, config.profile)
     return judgment

@@ -72,8 +72,8 @@ def with_overrides(config: "CanaryConfig", overrides: Sequence[str]) -> "CanaryC
     settings = config.model_dump(mode="json")
     for text in overrides:
         key, value = _pair(text)
-        *metric, name = key.rsplit(".", 1)
-        target = _metric(metric[0], settings) if metric else settings
+        *owner, name = key.rsplit(".", 1)
+        target = _owned(owner[0], settings) if owner else settings
         if name not in target:
             from gennaker.errors import unknown
 
@@ -96,13 +96,16 @@ def _check_name(name: str, dags: Path) -> None:
         raise typer.BadParameter(f"{unknown('threshold profile', name, known)} (in {dags / 'canaries'})")
 
 
-def _metric(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _owned(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a metric, or of a judge."""
     from gennaker.errors import unknown
 
-    metrics: dict[str, dict[str, Any]] = {metric["name"]: metric for metric in settings["metrics"]}
-    if name not in metrics:
-        raise typer.BadParameter(unknown("metric", name, metrics))
-    return metrics[name]
+    owners: dict[str, Any] = {key: value for key, value in settings.items() if isinstance(value, dict)}
+    owners |= {metric["name"]: metric for metric in settings["metrics"]}
+    if name not in owners:
+        raise typer.BadParameter(unknown("metric", name, owners))
+    owned: dict[str, Any] = owners[name]
+    return owned
 
 
 def _pair(text: str) -> tuple[str, object]:

@@ -1,6 +1,8 @@
 """Judgments as a person reads them."""
 
-from typing import TYPE_CHECKING, Final
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -8,7 +10,8 @@ from rich.table import Table
 from canary import Judgment, Verdict, wording
 
 if TYPE_CHECKING:
-    from canary import CanaryConfig, MetricResult
+    from canary import MetricResult
+    from gennaker.judging import Answer
 
 #: Rows that fit a screen; the course of a longer canary is thinned evenly.
 ROWS: Final = 16
@@ -70,10 +73,10 @@ def _evidence(metric: "MetricResult") -> str:
     return f"{wording.evidence(metric.log_evidence_harm)} / {wording.evidence(metric.log_evidence_safe)}"
 
 
-def print_judgment(judgment: Judgment, config: "CanaryConfig") -> None:
+def print_judgment(judgment: Judgment, profile: str = "") -> None:
     """Prints a judgment: the verdict and its reason, and each metric's sentence."""
     out = console()
-    profile = f", profile {config.profile}" if config.profile else ""
+    profile = f", profile {profile}" if profile else ""
     out.print()
     out.print(
         f"{judgment.verdict} after {judgment.looks} looks ({judgment.elapsed_s / 60:.1f} min{profile})",
@@ -86,3 +89,34 @@ def print_judgment(judgment: Judgment, config: "CanaryConfig") -> None:
     if judgment.verdict is Verdict.INCONCLUSIVE and judgment.more_requests is not None:
         minutes = f", about {judgment.more_minutes:.1f} min" if judgment.more_minutes is not None else ""
         out.print(f"Needs about {judgment.more_requests:,} more requests a side{minutes}.")
+
+
+def print_answer(number: int, answer: "Answer") -> None:
+    """Prints a judge's answer to the question of a line."""
+    told = json.loads(answer.text)
+    console().print(f"line {number}:", style="bold")
+    if "judgeName" in told:
+        _print_scores(told)
+    else:
+        print_judgment(Judgment.from_json(answer.text))
+
+
+def _print_scores(told: Mapping[str, Any]) -> None:
+    """Prints Kayenta's result: each metric with its class, then groups and the score."""
+    table = Table("metric", "groups", "class", "canary / baseline", "why", box=None, pad_edge=False)
+    for result in told["results"]:
+        tags = "".join(f" {name}={value}" for name, value in sorted((result.get("tags") or {}).items()))
+        ratio = result["resultMetadata"].get("ratio")
+        flags = [flag for flag in ("critical", "muted") if result[flag]]
+        table.add_row(
+            result["name"] + tags,
+            ", ".join(result["groups"]),
+            " ".join([result["classification"], *flags]),
+            f"{ratio:.3g}" if isinstance(ratio, float | int) else str(ratio or "-"),
+            result.get("classificationReason", ""),
+        )
+    out, score = console(), told["score"]
+    out.print(table)
+    groups = ", ".join(f"{group['name']} {group['score']:g}" for group in told["groupScores"])
+    why = f": {score['classificationReason']}" if score["classificationReason"] else ""
+    out.print(f"{score['classification']}, score {score['score']:g} ({groups or 'no groups'}){why}")
