@@ -10,7 +10,6 @@ from canary.config import MetricConfig
 from canary.sequential.counts import EXACT_BELOW_REQUESTS, Counts, Floats, log_likelihood
 from canary.sequential.evidence import HARM_ODDS, STAKES, RateEvidence
 from canary.sequential.intervals import OddsRatios
-from canary.sequential.ranks import RankEvidence
 from canary.sequential.share import ShareWatch
 from canary.ticks import Tick
 
@@ -125,20 +124,6 @@ def test_harm_within_the_tolerance_fails_at_most_at_the_rate_alpha() -> None:
 
 def test_a_doubled_error_rate_is_always_found() -> None:
     assert simulated(a_metric(), 1500, (0.01, 0.02), 60, runs=200)[0] == 1
-
-
-def test_ranks_find_a_shift_and_stay_quiet_without_one() -> None:
-    def evidence(shift: float, seed: int) -> float:
-        rng, ranks = np.random.default_rng(seed), RankEvidence(20, None, is_stepped=False)
-        edges, highest = np.linspace(0, 40, 19), 0.0
-        for _ in range(40):
-            samples = (rng.normal(20 + moved, 6, 150) for moved in (0, shift))
-            ranks.add(*(np.bincount(np.searchsorted(edges, each), minlength=20).astype(float) for each in samples))
-            highest = max(highest, ranks.log_harm())
-        return highest
-
-    assert np.mean([evidence(0, seed) >= -np.log(ALPHA) for seed in range(200)]) <= within(ALPHA, 200)
-    assert evidence(3, 0) >= -np.log(ALPHA)
 
 
 def test_intervals_hold_the_true_odds_ratio_at_all_times() -> None:
