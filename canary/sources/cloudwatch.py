@@ -198,6 +198,7 @@ def _outcomes() -> Iterator[None]:
     """Makes outcomes of what boto3 raises; messages of AWS tell the key's identifier at most."""
     # boto3 comes without stubs.
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as NotConnected
     from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
     try:
@@ -208,9 +209,9 @@ def _outcomes() -> Iterator[None]:
         is_passing = status >= 500 or status == 429 or any(each in code for each in _PASSING)
         outcome = Outcome.UNREACHABLE if is_passing else Outcome.REFUSED
         raise SourceError(outcome, f"CloudWatch: {code} {fields['Error'].get('Message', '')}".strip()) from error
-    except (ResponseParserError, KeyError, TypeError, ValueError) as error:
+    except (ResponseParserError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise SourceError(Outcome.MALFORMED, "CloudWatch answered something that boto3 cannot read") from error
-    except HTTPClientError as error:
+    except (HTTPClientError, NotConnected) as error:
         raise SourceError(Outcome.UNREACHABLE, f"CloudWatch: {error}") from error
     except BotoCoreError as error:
         raise SourceError(Outcome.REFUSED, f"CloudWatch: {error}") from error
