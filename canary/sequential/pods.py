@@ -83,7 +83,8 @@ class PodEvidence:
         self._signs = signs
         self._log_spent = math.log(LOOKS) + (math.log(2) if is_stepped else 0.0)
         self.log_harm, self.log_safe = np.zeros(size), np.zeros(size)
-        self.last: Welch | None = None
+        self._last: Welch | None = None
+        self._quantiles: dict[float, Floats] = {}
 
     def begin_step(self) -> None:
         """Gives the next step its looks, and forgets the safety evidence so far."""
@@ -92,7 +93,7 @@ class PodEvidence:
 
     def look(self, baseline: Floats, canary: Floats) -> None:
         """Spends one look on the pods' means, of shape `(size, pods)`."""
-        self.last = welch(baseline, canary)
+        self._last, self._quantiles = welch(baseline, canary), {}
         harm = [_beyond(baseline, canary, self._tolerance, sign) for sign in self._signs]
         safe = [_within(baseline, canary, self._margin, sign) for sign in self._signs]
         # Safe either way needs both, each at its full error rate; harm either way is one of two chances.
@@ -101,10 +102,12 @@ class PodEvidence:
 
     def interval(self, miss: float) -> tuple[Floats, Floats, Floats] | None:
         """The difference at the last look and its ends, which miss at any of the looks with chance `miss` at most."""
-        if self.last is None:
+        if self._last is None:
             return None
-        width = upper_quantile(miss / LOOKS / 2, self.last.freedom) * self.last.error
-        return self.last.difference, self.last.difference - width, self.last.difference + width
+        if miss not in self._quantiles:
+            self._quantiles[miss] = upper_quantile(miss / LOOKS / 2, self._last.freedom)
+        width = self._quantiles[miss] * self._last.error
+        return self._last.difference, self._last.difference - width, self._last.difference + width
 
 
 def _beyond(baseline: Floats, canary: Floats, tolerance: float, sign: int) -> Floats:

@@ -10,6 +10,8 @@ from canary.sequential.mixtures import Floats, each_of
 #: Terms of the continued fraction: with the argument on its quick side it settles well within these.
 _TERMS: Final = 200
 _TINY: Final = 1e-300
+#: Halvings of the interval in which a quantile is sought, from 0 to 1e6: to a millionth of a millionth.
+_HALVINGS: Final = 60
 
 
 def log_upper_tail(t: Floats, freedom: Floats) -> Floats:
@@ -29,7 +31,7 @@ def log_upper_tail(t: Floats, freedom: Floats) -> Floats:
 def upper_quantile(chance: float, freedom: Floats) -> Floats:
     """The value that is exceeded with `chance` (below one half), by bisection."""
     low, high = np.zeros_like(freedom), np.full_like(freedom, 1e6)
-    for _ in range(80):
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
         is_below = log_upper_tail(middle, freedom) > math.log(chance)
         low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)

@@ -39,7 +39,7 @@ class Found:
 
 def measure(scale: float = 1.0) -> list[Row]:
     """False alarms of twenty metrics, and the minutes until one, or five, of them are found."""
-    return [row for worse, runs in ((0, 4000), (1, 150), (5, 150)) for row in _of(worse, round(runs * scale))]
+    return [row for worse, runs in ((0, 2000), (1, 150), (5, 150)) for row in _of(worse, round(runs * scale))]
 
 
 def _of(worse: int, runs: int) -> Iterator[Row]:
