@@ -8,10 +8,10 @@ READY   = $(VENV)/.ready
 NONE_IS_FINE = $(if $(ARGS),|| [ $$? = 5 ])
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down doctor test lint clean
+.PHONY: help demo up down doctor test lint bench-canary clean
 
 help:           ## list the targets
-	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: export GENNAKER_DEMO_STARTED_AT := $(shell date +%s)
 demo: $(READY)  ## ship four releases of a small service, and see two of them rolled back
@@ -39,6 +39,9 @@ lint: $(READY)  ## ruff, mypy --strict, and the floors' import rule
 	@echo "make: ruff format --check"; $(BIN)/ruff format --check
 	@echo "make: mypy"; $(BIN)/mypy
 	@echo "make: lint-imports"; $(BIN)/lint-imports
+
+bench-canary: $(READY) ## measure the canary judges and write docs/canary-performance.md (an hour; ARGS="counts")
+	@$(BIN)/python -m tests.bench.canary $(ARGS)
 
 clean:          ## stop all of it and remove the state folder (.gennaker)
 	@if [ -x $(BIN)/gennaker ]; then $(BIN)/gennaker down; fi
