@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from canary.sources.answers import Answer, Outcome, Reading, SourceError, answered
 from canary.sources.http import Clock, Http
-from canary.sources.nrql import MOST_POINTS, NrqlOptions, fidelity_of, nrql_of
+from canary.sources.nrql import MOST_POINTS, NrqlOptions, fidelity_of, nrql_of, step_of
 from canary.sources.queries import Query, Scope, Span
 from canary.sources.series import Fidelity, Series
 from canary.sources.settings import HttpSettings, Secret
@@ -68,7 +69,8 @@ class NewRelic:
     def fetch(self, query: Query, scope: Scope, span: Span) -> Answer:
         """The series of a NRQL query; see `canary.sources.Source`."""
         # Buckets begin where the query does, so that is made the same for every look.
-        whole = whole_steps(span)
+        step = step_of(nrql_of(query, scope, span, self._defaults)) or span.step
+        whole = whole_steps(replace(span, step=step))
         asked = nrql_of(query, scope, whole, self._defaults)
         texts = [nrql_of(query, scope, part, self._defaults) for part in whole.parts(MOST_POINTS)]
         fidelity = query.fidelity or fidelity_of(asked)

@@ -1,6 +1,7 @@
 """Queries of New Relic: what is sent, and what its values are."""
 
 import re
+from datetime import timedelta
 from typing import Final
 
 from canary.errors import CanaryError
@@ -16,7 +17,9 @@ _COUNTS: Final = re.compile(
     r"(\s+AS\s+('[^']*'|\w+))?\s+FROM\s(?!.*\bSLIDE\s+BY\b).*",
     re.IGNORECASE | re.DOTALL,
 )
-_TIMESERIES: Final = re.compile(r"\bTIMESERIES\b", re.IGNORECASE)
+_TIMESERIES: Final = re.compile(
+    r"\bTIMESERIES\b(?:\s+(?P<length>\d+)\s+(?P<unit>second|minute|hour|day)s?\b)?", re.IGNORECASE
+)
 _SINCE: Final = re.compile(r"\bSINCE\b", re.IGNORECASE)
 #: Extended scope parameters that name the attributes of scope and location, as in Kayenta.
 _SCOPE_KEY: Final = "_scope_key"
@@ -59,9 +62,21 @@ def nrql_of(query: Query, scope: Scope, span: Span, defaults: NrqlOptions) -> st
     return " ".join([text, *(clause for pattern, clause in added if not pattern.search(text))])
 
 
+def step_of(nrql: str) -> timedelta | None:
+    """How long the buckets of a NRQL are; None where New Relic chooses, as with TIMESERIES MAX.
+
+    >>> step_of("SELECT count(*) FROM Log TIMESERIES 5 minutes")
+    datetime.timedelta(seconds=300)
+    """
+    found = _TIMESERIES.search(nrql)
+    if found is None or not found["length"]:
+        return None
+    return timedelta(**{f"{found['unit'].lower()}s": int(found["length"])})
+
+
 def fidelity_of(nrql: str) -> Fidelity:
-    """What the values of a NRQL are: counts where it only counts or adds up, else smoothed."""
-    return Fidelity.COUNT if _COUNTS.fullmatch(nrql) else Fidelity.SMOOTHED
+    """What the values of a NRQL are: counts where it only counts or adds up in buckets of its own length."""
+    return Fidelity.COUNT if _COUNTS.fullmatch(nrql) and step_of(nrql) else Fidelity.SMOOTHED
 
 
 def _select(options: NrqlOptions) -> str:

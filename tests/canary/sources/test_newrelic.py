@@ -84,6 +84,7 @@ def test_a_query_that_cannot_be_made_is_an_error(options: dict[str, str], messag
         ("SELECT rate(count(*), 1 minute) FROM Log", Fidelity.SMOOTHED),
         ("SELECT uniqueCount(user) FROM Log", Fidelity.SMOOTHED),
         ("SELECT count(*) / 60 FROM Log", Fidelity.SMOOTHED),
+        ("SELECT count(*) FROM Log TIMESERIES MAX", Fidelity.SMOOTHED),
         ("SELECT count(*) FROM Log TIMESERIES 5 minutes SLIDE BY 1 minute", Fidelity.SMOOTHED),
     ],
 )
