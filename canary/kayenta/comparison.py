@@ -7,9 +7,10 @@ import numpy as np
 
 from canary.kayenta.compat import Compat
 from canary.kayenta.effect import effect_size, ratio_of_means
+from canary.kayenta.groups import Floats
 from canary.kayenta.interval import Interval, shift_between
 from canary.kayenta.options import Measure
-from canary.kayenta.samples import Floats, Sample, percentile
+from canary.kayenta.samples import Sample, percentile
 from canary.kayenta.solver import TOLERANCE
 
 #: Makes the generator that a pair's noise is drawn from; called only where there is noise.

@@ -1,10 +1,13 @@
 """Estimate and confidence interval of the shift between two samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from canary.kayenta.ranks import Floats, Ranked, deviation, rank
-from canary.kayenta.solver import crossing
+from canary.kayenta.groups import Floats
+from canary.kayenta.ranks import standardized
+from canary.kayenta.shifts import ranking
+from canary.kayenta.solver import Search, crossing, found, together
 
 #: The 0.99 quantile of the normal distribution: both ends of a 98 % interval.
 QUANTILE: Final = 2.326347874040841
@@ -30,28 +33,27 @@ def shift_between(x: Floats, y: Floats, tolerance: float) -> Interval:
     Raises:
         AllTied: when one point on each side, or one against a constant, leaves no variance.
     """
-    n, m = len(x), len(y)
     least, most = float(x[0] - y[-1]), float(x[-1] - y[0])
-
-    def standardized(shift: float) -> float:
-        return _standardized(rank(x, y, shift), n, m)
-
-    at_least, at_most = standardized(least), standardized(most)
-
-    def end(quantile: float) -> float:
-        if at_least - quantile <= 0.0:
-            return least
-        if at_most - quantile >= 0.0:
-            return most
-        return root(quantile)
-
-    def root(quantile: float) -> float:
-        return crossing(standardized, quantile, (least, at_least), (most, at_most), tolerance)
-
-    return Interval(end(QUANTILE), end(-QUANTILE), root(0.0))
+    statistics = _Statistics(x, y)
+    at_least, at_most = statistics([least, most])
+    searches: list[Search] = []
+    for quantile in (QUANTILE, -QUANTILE, 0.0):
+        if quantile and at_least - quantile <= 0.0:
+            searches.append(found(least))
+        elif quantile and at_most - quantile >= 0.0:
+            searches.append(found(most))
+        else:
+            searches.append(crossing(quantile, (least, at_least), (most, at_most), tolerance))
+    return Interval(*together(searches, statistics))
 
 
-def _standardized(ranked: Ranked, n: int, m: int) -> float:
+class _Statistics:
     """The rank sum in standard deviations from its mean, half a rank nearer to it (continuity correction)."""
-    sign = (ranked.twice_excess > 0) - (ranked.twice_excess < 0)
-    return (ranked.twice_excess / 2.0 - 0.5 * sign) / deviation(n, m, ranked.ties)
+
+    def __init__(self, x: Floats, y: Floats) -> None:
+        self._n, self._m = len(x), len(y)
+        self._ranks = ranking(x, y)
+
+    def __call__(self, shifts: Sequence[float]) -> list[float]:
+        """The statistic at each shift."""
+        return [standardized(ranked, self._n, self._m) for ranked in self._ranks(shifts)]

@@ -10,8 +10,9 @@ from canary.errors import CanaryError
 from canary.kayenta.classify import find
 from canary.kayenta.compat import Compat
 from canary.kayenta.config import KayentaMetric
+from canary.kayenta.groups import Floats
 from canary.kayenta.options import Options, read_options
-from canary.kayenta.request import Floats, KayentaRequest, MetricSetPair
+from canary.kayenta.request import KayentaRequest, MetricSetPair
 from canary.kayenta.result import AnalysisResult, JudgeResult
 from canary.kayenta.samples import prepare
 from canary.kayenta.scoring import score, score_groups

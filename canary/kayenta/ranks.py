@@ -1,20 +1,19 @@
 """The rank-sum statistic of two samples of which one is moved by a shift."""
 
 import math
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from canary.kayenta.groups import Floats, grouped
 
 
 class AllTied(ArithmeticError):
     """All observations are one, so the rank sum has no variance."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """What the statistic needs to know of the ranks of `{x - shift}` and `{y}` taken together.
 
     Args:
@@ -23,7 +22,7 @@ class Ranked:
     """
 
     twice_excess: int
-    ties: float
+    ties: int
 
 
 def rank(x: Floats, y: Floats, shift: float) -> Ranked:
@@ -35,31 +34,21 @@ def rank(x: Floats, y: Floats, shift: float) -> Ranked:
         shift: what is taken off each value of `x`.
 
     >>> rank(np.array([2.0, 3.0]), np.array([1.0, 2.0]), 0.0)
-    Ranked(twice_excess=3, ties=6.0)
+    Ranked(twice_excess=3, ties=6)
     """
     moved = x - shift
     moved[np.isnan(moved)] = np.inf
     below, through = np.searchsorted(y, moved, "left"), np.searchsorted(y, moved, "right")
     excess = int(below.sum()) + int(through.sum()) - len(x) * len(y)
-    _, sizes = np.unique(np.concatenate((moved, y)), return_counts=True)
-    return Ranked(excess, tie_sum(sizes))
+    return Ranked(excess, grouped(np.sort(np.concatenate((moved, y)))).own_ties)
 
 
-def tie_sum(sizes: NDArray[np.int64]) -> float:
-    """Sum of `t**3 - t` over group sizes `t`.
+@lru_cache(maxsize=256)
+def deviation(n: int, m: int, ties: int) -> float:
+    """Standard deviation of a rank sum (Hollander and Wolfe 1999, section 4.1, with ties).
 
-    >>> tie_sum(np.array([1, 2, 3]))
-    30.0
-    """
-    counts = sizes.astype(np.float64)
-    return float((counts * counts * counts - counts).sum())
-
-
-def deviation(n: int, m: int, ties: float) -> float:
-    """Standard deviation of a rank sum (Hollander and Wolfe 1999, eq. 4.9 and 4.20).
-
-    >>> deviation(5, 5, 0.0)
-    4.787135538781691
+    >>> deviation(4, 4, 0)
+    3.4641016151377544
 
     Raises:
         AllTied: when it is 0.
@@ -69,3 +58,9 @@ def deviation(n: int, m: int, ties: float) -> float:
     if not variance > 0.0:
         raise AllTied
     return math.sqrt(variance)
+
+
+def standardized(ranked: Ranked, n: int, m: int) -> float:
+    """The rank sum in standard deviations from its mean, half a rank nearer to it (continuity correction)."""
+    sign = (ranked.twice_excess > 0) - (ranked.twice_excess < 0)
+    return (ranked.twice_excess - sign) / 2.0 / deviation(n, m, ranked.ties)

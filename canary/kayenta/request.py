@@ -7,14 +7,12 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from canary.errors import CanaryError
 from canary.kayenta.config import KayentaConfig, KayentaThresholds
+from canary.kayenta.groups import Floats
 from canary.kayenta.numbers import number_of
-
-Floats = NDArray[np.float64]
 
 _MEND: Final = "give {config, thresholds, metricSetPairs} as Kayenta's remote-judge protocol does"
 

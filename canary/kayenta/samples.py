@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from canary.kayenta.groups import Floats
 from canary.kayenta.options import Options
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
 """Where a function crosses a level, by Brent's method as R's `uniroot` has it."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Generator, Sequence
 from typing import Final
+
+#: Asks for the function at one point after another, and gives the point that it looked for.
+Search = Generator[float, float, float]
 
 #: Spacing of doubles at 1, as the solver takes it.
 _EPSILON: Final = 2.220446049250313e-16
@@ -11,27 +15,23 @@ _MOST_ITERATIONS: Final = 1001
 TOLERANCE: Final = 1e-4
 
 
-def crossing(
-    function: Callable[[float], float],
-    level: float,
-    low: tuple[float, float],
-    high: tuple[float, float],
-    tolerance: float,
-) -> float:
+def crossing(level: float, low: tuple[float, float], high: tuple[float, float], tolerance: float) -> Search:
     """A point within about `tolerance` of where `function` crosses `level` (Brent 1973, ch. 4).
 
     Which point it is depends on every step, since the functions that it is used for are step functions; so the steps
     are those of the `zeroin` of R and of Kayenta.
 
     Args:
-        function: falls, or rises, through `level` between the two ends.
-        level: what it is to be.
+        level: what the function is to be.
         low: one end, and the function there.
-        high: the other end, and the function there.
+        high: the other end, and the function there, on the other side of `level`.
         tolerance: how near, in the unit of the points.
 
-    >>> crossing(lambda x: 5.0 - x, 3.0, (0.0, 5.0), (5.0, 0.0), 1e-4)
-    2.0
+    Yields:
+        A point at which the function is wanted; it is to be sent.
+
+    Returns:
+        The point that was found.
     """
     last, f_last = low[0], low[1] - level
     best, f_best = high[0], high[1] - level
@@ -53,10 +53,43 @@ def crossing(
             step = least if step > 0.0 else -least
         last, f_last = best, f_best
         best += step
-        f_best = function(best) - level
+        f_best = (yield best) - level
         if (f_best > 0.0 and f_other > 0.0) or (f_best < 0.0 and f_other < 0.0):
             other, f_other = last, f_last
     return best
+
+
+def found(point: float) -> Search:
+    """A search that has its point already."""
+    yield from ()
+    return point
+
+
+def together(searches: Sequence[Search], function: Callable[[Sequence[float]], list[float]]) -> list[float]:
+    """The points that all `searches` find, side by side.
+
+    Args:
+        searches: what looks for the points.
+        function: of several points at a time, which costs less than one by one.
+
+    >>> together([crossing(3.0, (0.0, 5.0), (5.0, 0.0), 1e-4)], lambda points: [5.0 - point for point in points])
+    [2.0]
+    """
+    points = [math.nan] * len(searches)
+    values: list[float | None] = [None] * len(searches)
+    open_ = list(range(len(searches)))
+    while open_:
+        asking = []
+        for which in open_:
+            try:
+                points[which] = searches[which].send(values[which])  # type: ignore[arg-type]  # None only starts it
+                asking.append(which)
+            except StopIteration as end:
+                points[which] = end.value
+        for which, value in zip(asking, function([points[which] for which in asking]), strict=True):
+            values[which] = value
+        open_ = asking
+    return points
 
 
 def _interpolated(
