@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from canary.samples import Histogram
-from canary.sources.cumulate import Absence, Key, growth, key_of, known_points
+from canary.sources.cumulate import Key, growth, key_of, known_points, value_at
 from canary.sources.series import Floats, Series
 
 #: The label of a classic bucket's upper edge.
@@ -22,8 +22,8 @@ class CumulativeHistogram:
     """One histogram that only grows, fed with classic buckets: cumulative counters with an upper edge as label `le`.
 
     All buckets of a label set are followed together: when the count of all falls, each began again from zero. The edges
-    of the first look that has some are kept, those which all label sets share; where a later one lacks an edge, what
-    lies between its own is counted with the slower requests.
+    are those which the label sets share that are there first; where a later one lacks an edge, what lies between its
+    own is counted with the slower requests.
 
     Args:
         begin_s: Unix time in seconds from which is counted.
@@ -31,7 +31,7 @@ class CumulativeHistogram:
     """
 
     def __init__(self, begin_s: float, *, scale: float = 1.0) -> None:
-        self._absence, self._scale = Absence(begin_s), scale
+        self._begin_s, self._scale = begin_s, scale
         self._edges: tuple[float, ...] = ()
         self._counts = np.zeros(0)
         self._last: dict[Key, tuple[float, dict[float, float]]] = {}
@@ -40,11 +40,10 @@ class CumulativeHistogram:
         """Takes in what is new in the series, and gives what was wrong with some of them, in words."""
         groups: defaultdict[Key, dict[float, tuple[Floats, Floats]]] = defaultdict(dict)
         for each in series:
-            self._absence.learn(each.times_s)
             groups[key_of(each, without=EDGE_LABEL)][_edge(each)] = known_points(each)
         whole = {key: counters for key, counters in groups.items() if math.inf in counters and math.nan not in counters}
         if not self._edges and whole:
-            self._edges = _shared(list(whole.values()))
+            self._edges = self._shared(list(whole.values()))
             self._counts = np.zeros(len(self._edges) + 1)
         for key, counters in whole.items():
             self._add_group(key, counters)
@@ -58,11 +57,9 @@ class CumulativeHistogram:
 
     def _add_group(self, key: Key, counters: Counters) -> None:
         times_s: Floats = reduce(np.intersect1d, [times for times, _ in counters.values()])
-        if not times_s.size:
-            return
         if key not in self._last:
-            first = {} if self._absence.at_begin(times_s) else _values_at(counters, times_s[:1])
-            self._last[key] = (-np.inf, {edge: float(values[0]) for edge, values in first.items()})
+            first = {edge: value_at(times, values, self._begin_s) for edge, (times, values) in counters.items()}
+            self._last[key] = (self._begin_s, first)
         last_s, before = self._last[key]
         fresh = times_s[times_s > last_s]
         if not fresh.size:
@@ -79,6 +76,12 @@ class CumulativeHistogram:
         below = [max((edge for edge in own if edge <= wanted), default=None) for wanted in self._edges]
         up_to = np.array([0.0, *(grown[edge] if edge is not None else 0.0 for edge in below), grown[math.inf]])
         return np.diff(np.maximum.accumulate(up_to))
+
+    def _shared(self, groups: Sequence[Counters]) -> tuple[float, ...]:
+        """The finite edges that all groups have, rising: of those that were there at the begin, or of all."""
+        old = [group for group in groups if (group[math.inf][0] <= self._begin_s).any()]
+        edges = set.intersection(*({edge for edge in group if math.isfinite(edge)} for group in old or groups))
+        return tuple(sorted(edges))
 
 
 def _grown(values: Mapping[float, Floats]) -> dict[float, float]:
@@ -98,12 +101,6 @@ def _edge(series: Series) -> float:
         return float(series.tags[EDGE_LABEL])
     except (KeyError, ValueError):
         return math.nan
-
-
-def _shared(groups: Sequence[Counters]) -> tuple[float, ...]:
-    """The finite edges that all groups have, rising."""
-    edges = set.intersection(*({edge for edge in group if math.isfinite(edge)} for group in groups))
-    return tuple(sorted(edges))
 
 
 def on_common_edges(one: Histogram, other: Histogram) -> tuple[Histogram, Histogram]:

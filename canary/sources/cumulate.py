@@ -12,11 +12,6 @@ from canary.sources.series import Fidelity, Floats, Series
 
 Key = tuple[tuple[str, str], ...]
 
-#: A series whose first point is this many of its own steps after the begin was not there before, and counts from zero:
-#: pods of one job are scraped at different moments of the interval, and one scrape may fail.
-_ABSENT_STEPS: Final = 2.5
-#: The step while every series has one point only: the longest interval that is common between scrapes.
-_UNKNOWN_STEP_S: Final = 60.0
 #: Fidelities that can be counted.
 COUNTABLE: Final = frozenset({Fidelity.COUNTER, Fidelity.COUNT})
 
@@ -25,21 +20,18 @@ class CumulativeCount:
     """One count that only grows, fed with series of raw counters or of counts by interval.
 
     Each label set is followed for itself. A counter that falls began again from zero; a gap or a NaN is a hole, over
-    which the difference is taken; points that were seen before are left out, so spans may overlap. A series that is
-    there at the begin counts from its first value, one that appears later from zero.
+    which the difference is taken; points that were seen before are left out, so spans may overlap. A counter that has
+    points before the begin counts from the last of them, one that appears later from zero: give some minutes before the
+    begin too. The count follows from the points alone, not from how looks cut them.
 
     Args:
         begin_s: Unix time in seconds from which is counted.
-        absence: what tells late series; counts that are scraped together share one, and it learns from all of them.
     """
 
-    def __init__(self, begin_s: float, absence: "Absence | None" = None) -> None:
+    def __init__(self, begin_s: float) -> None:
         self._begin_s = begin_s
         self._last: dict[Key, tuple[float, float]] = {}
-        self._absence = absence or Absence(begin_s)
         self.total: float = 0.0
-        #: Whether any series that was not seen yet is known to be new, so that it counts from zero.
-        self.is_new_from_zero = False
 
     def add(self, series: Sequence[Series], closed_s: float | None = None) -> None:
         """Takes in what is new in the series.
@@ -49,8 +41,6 @@ class CumulativeCount:
             closed_s: Unix time before which an interval of a `COUNT` must have begun to count, as a later one may
                 still grow; None takes all.
         """
-        for each in series:
-            self._absence.learn(each.times_s)
         for each in series:
             times_s, values = known_points(each)
             match each.fidelity:
@@ -64,16 +54,13 @@ class CumulativeCount:
 
     def _add_counter(self, series: Series, times_s: Floats, values: Floats) -> None:
         key = key_of(series)
-        if key not in self._last and times_s.size:
-            self._last[key] = (-np.inf, 0.0 if self._is_new(times_s) else float(values[0]))
+        if key not in self._last:
+            self._last[key] = (self._begin_s, value_at(times_s, values, self._begin_s))
         fresh = self._fresh(key, times_s)
         if fresh.any():
             before = self._last[key][1]
             self.total += float(growth(np.concatenate([[before], values[fresh]])).sum())
             self._last[key] = (float(times_s[fresh][-1]), float(values[fresh][-1]))
-
-    def _is_new(self, times_s: Floats) -> bool:
-        return self.is_new_from_zero or self._absence.at_begin(times_s)
 
     def _add_counts(self, series: Series, times_s: Floats, values: Floats) -> None:
         key = key_of(series)
@@ -96,25 +83,14 @@ def growth(values: Floats) -> Floats:
     return np.where(step < 0, values[1:], step)
 
 
-class Absence:
-    """Tells series that were not there at the begin from those that were.
+def value_at(times_s: Floats, values: Floats, at_s: float) -> float:
+    """The last value at or before a time; 0 where the series began only later.
 
-    Args:
-        begin_s: Unix time in seconds.
+    >>> value_at(np.array([10.0, 20.0]), np.array([3.0, 5.0]), 15.0)
+    3.0
     """
-
-    def __init__(self, begin_s: float) -> None:
-        self._begin_s = begin_s
-        self._step_s: float | None = None
-
-    def learn(self, times_s: Floats) -> None:
-        """Takes in how far apart the points of a series are; the widest step counts."""
-        if times_s.size > 1:
-            self._step_s = max(self._step_s or 0.0, float(np.median(np.diff(times_s))))
-
-    def at_begin(self, times_s: Floats) -> bool:
-        """Whether the series of these times was not there at the begin."""
-        return bool(times_s[0] - self._begin_s > _ABSENT_STEPS * (self._step_s or _UNKNOWN_STEP_S))
+    before = int(np.searchsorted(times_s, at_s, side="right"))
+    return float(values[before - 1]) if before else 0.0
 
 
 def key_of(series: Series, *, without: str = "") -> Key:

