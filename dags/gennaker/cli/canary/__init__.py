@@ -3,6 +3,7 @@
 import typer
 
 from gennaker.cli.canary.aa import aa
+from gennaker.cli.canary.check import check
 from gennaker.cli.canary.judge import judge
 from gennaker.cli.canary.power import power
 from gennaker.cli.canary.replay import replay
@@ -14,5 +15,5 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (judge, replay, power, aa, simulate, serve):
+for command in (check, judge, replay, power, aa, simulate, serve):
     app.command()(command)

@@ -32,6 +32,7 @@ def chosen(profile: str | None, config: Path | None, overrides: Sequence[str] | 
     Raises PipelineErrors when a file is wrong, CanaryError when the settings on top are, and
     typer.BadParameter when the options themselves are.
     """
+    from gennaker.canary_check.files import profile_in
     from gennaker.read import load
 
     if profile is not None and config is not None:
@@ -43,19 +44,6 @@ def chosen(profile: str | None, config: Path | None, overrides: Sequence[str] | 
         _check_name(name, dags)
         found = load(dags).canary(name, {})
     return with_overrides(found, overrides or ())
-
-
-def profile_in(file: Path, dags: Path) -> "CanaryConfig":
-    """The settings of a profile's file; what it extends lies beside it, or below `dags`.
-
-    Raises PipelineErrors.
-    """
-    from gennaker.parse import parse_file
-    from gennaker.profiles import Profiles
-
-    files = {path.stem: path for folder in (dags / "canaries", file.parent) for path in folder.glob("*.yaml")}
-    files[file.stem] = file
-    return Profiles(sorted(files), lambda name: parse_file(files[name])).resolve(file.stem, {})
 
 
 def with_overrides(config: "CanaryConfig", overrides: Sequence[str]) -> "CanaryConfig":
