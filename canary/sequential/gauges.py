@@ -12,7 +12,15 @@ from canary.sequential.metrics import Reading
 from canary.sequential.paired import PairedEvidence
 from canary.sequential.pods import LEAST_PODS, LOOKS, PodEvidence, PodMeans
 from canary.sequential.prewhitened import HIGHEST
-from canary.sequential.units import SIGNS, comparison, interval_of, safe_by_ratio, unit_of_difference
+from canary.sequential.units import (
+    SIGNS,
+    SMALLEST,
+    comparison,
+    interval_of,
+    out_of_range,
+    safe_by_ratio,
+    unit_of_difference,
+)
 from canary.ticks import Pair, Tick
 
 #: Values of a paired gauge in the whole duration: looks in between are averaged (ibid., T7: 60 in an hour).
@@ -148,12 +156,16 @@ def _finite(pair: Pair | Lacking) -> tuple[dict[str, float], dict[str, float]] |
     if not isinstance(pair.baseline, Gauge) or not isinstance(pair.canary, Gauge):
         return Lacking("wrong kind", "its source does not give a gauge")
     baseline, canary = (
-        {pod: float(value) for pod, value in side.pods.items() if math.isfinite(value)}
+        {
+            pod: float(value) if abs(value) > SMALLEST else 0.0
+            for pod, value in side.pods.items()
+            if math.isfinite(value)
+        }
         for side in (pair.baseline, pair.canary)
     )
     if not baseline or not canary:
         return Lacking(NO_DATA, f"no pod of the {'canary' if baseline else 'baseline'} shows a number")
-    return baseline, canary
+    return out_of_range(max(map(abs, (*baseline.values(), *canary.values())))) or (baseline, canary)
 
 
 def _mean(pods: Mapping[str, float]) -> float:

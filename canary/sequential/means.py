@@ -1,5 +1,6 @@
 """Means of single observations, such as bytes a response or items a basket."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,15 @@ from canary.sequential.metrics import Reading
 from canary.sequential.mixtures import Floats
 from canary.sequential.ratios import LEAST_EFFECTIVE, LEAST_OBSERVATIONS, RatioEvidence, Sums, is_enough
 from canary.sequential.steps import log_over_steps
-from canary.sequential.units import SIGNS, comparison, interval_of, safe_by_ratio, unit_of_difference
+from canary.sequential.units import (
+    SIGNS,
+    SMALLEST,
+    comparison,
+    interval_of,
+    out_of_range,
+    safe_by_ratio,
+    unit_of_difference,
+)
 from canary.ticks import Pair, Tick
 
 
@@ -72,9 +81,14 @@ def _numbers(pair: Pair | Lacking) -> tuple[float, ...] | Lacking:
         return pair
     if not isinstance(pair.baseline, Moments) or not isinstance(pair.canary, Moments):
         return Lacking("wrong kind", "its source does not give count, sum and sum of squares")
-    return tuple(
-        float(value) for side in (pair.baseline, pair.canary) for value in (side.count, side.total, side.squares)
-    )
+    sides = (pair.baseline, pair.canary)
+    sizes = [math.sqrt(side.squares / side.count) if side.count else 0.0 for side in sides]
+    if lacking := out_of_range(max(sizes)):
+        return lacking
+    values: list[float] = []
+    for side, size in zip(sides, sizes, strict=True):
+        values += (side.count, side.total, side.squares) if size > SMALLEST else (side.count, 0.0, 0.0)
+    return tuple(values)
 
 
 def _mean(count: float, total: float) -> float | None:

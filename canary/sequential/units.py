@@ -5,11 +5,23 @@ from collections.abc import Mapping
 from typing import Final
 
 from canary.config import Direction, MetricConfig
+from canary.samples import Lacking
 from canary.sequential.intervals import Interval
 from canary.sequential.mixtures import Floats
 
 #: Which ways are harm: 1 up, -1 down.
 SIGNS: Final[Mapping[Direction, tuple[int, ...]]] = {Direction.INCREASE: (1,), Direction.DECREASE: (-1,)}
+
+#: Sizes of values that are judged: the squares of squares of larger ones are no doubles, and smaller ones are zero.
+LARGEST: Final = 1e60
+SMALLEST: Final = 1e-60
+
+
+def out_of_range(size: float) -> Lacking | None:
+    """Why a value of this size is not judged, if it is not."""
+    if abs(size) <= LARGEST:
+        return None
+    return Lacking("out of range", f"it shows {size:.3g}, and {LARGEST:g} is the most that is judged")
 
 
 def comparison(metric: MetricConfig, baseline: float, canary: float) -> str:

@@ -27,7 +27,7 @@ def a_config(*, metrics: list[dict[str, Any]] | None = None, **settings: Any) ->
 class Service:
     """One side: 50 requests a look, as many baskets, some pods, and a crash now and then."""
 
-    def __init__(self, *, basket: float = 1, cpu: float = 1, crashes: float = 1, pods: int = 4) -> None:
+    def __init__(self, pods: int, *, basket: float = 1, cpu: float = 1, crashes: float = 1) -> None:
         self._basket, self._cpu, self._crashes, self._pods = basket, cpu, crashes, pods
         self._requests = self._errors = self._crashed = 0
         self._sums = np.zeros(3)
@@ -48,9 +48,9 @@ class Service:
         return Side(self._requests, self._errors, samples=samples)
 
 
-def looks(*, seed: int = 1, minutes: int = 30, pods: int = 4, **worse: float) -> list[Look]:
+def looks(*, seed: int = 1, minutes: int = 30, pods: int = 4, worse: dict[str, float] | None = None) -> list[Look]:
     rng = np.random.default_rng(seed)
-    baseline, canary = Service(pods=pods), Service(pods=pods, **worse)
+    baseline, canary = Service(pods), Service(pods, **(worse or {}))
     times = (BEGIN + timedelta(seconds=15 * tick) for tick in range(4 * minutes + 1))
     return [Look(at, baseline.side(rng), canary.side(rng)) for at in times]
 
@@ -69,19 +69,19 @@ def test_a_canary_without_harm_passes_on_every_kind() -> None:
     ("worse", "metric"), [({"basket": 0.6}, "basket"), ({"cpu": 1.5}, "cpu"), ({"crashes": 4.0}, "crashes")]
 )
 def test_each_kind_finds_its_harm(worse: dict[str, float], metric: str) -> None:
-    judgment = judge(a_config(), looks(**worse))
+    judgment = judge(a_config(), looks(worse=worse))
     assert (judgment.verdict, judgment.decided_by) == (Verdict.FAIL, metric)
 
 
 def test_a_gauge_of_one_pod_holds_and_does_not_fail() -> None:
-    judgment = judge(a_config(), looks(pods=1, cpu=1.5))
+    judgment = judge(a_config(), looks(pods=1, worse={"cpu": 1.5}))
     assert results(judgment)["cpu"] is Verdict.FAIL
     assert judgment.verdict is Verdict.INCONCLUSIVE
     assert "too weak to fail a canary alone" in judgment.reason
 
 
 def test_the_order_of_metrics_does_not_matter() -> None:
-    seen = looks(crashes=1.5, minutes=5)
+    seen = looks(worse={"crashes": 1.5}, minutes=5)
     one, other = judge(a_config(), seen), judge(a_config(metrics=METRICS[::-1]), seen)
     assert {metric.name: metric for metric in one.metrics} == {metric.name: metric for metric in other.metrics}
     assert one.verdict is other.verdict

@@ -181,6 +181,22 @@ def test_what_is_no_gauge_is_named() -> None:
     assert reading.lacking.outcome == "wrong kind"
 
 
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("low", [0.0, 1e-300, 1e-60, 1.0, -3.0])
+@pytest.mark.parametrize("high", [1e-150, 1e8, 1e60])
+def test_values_of_any_size_give_numbers(count: int, low: float, high: float) -> None:
+    seen = [(low * (1 + minute % 3) / 3, high / (1 + minute % 2)) for minute in range(60)]
+    with np.errstate(all="raise", under="ignore"):
+        reading = read([a_tick(*(pods(np.full(count, value)) for value in each)) for each in seen])
+    assert np.isfinite([reading.log_harm, reading.log_safe]).all()
+
+
+def test_values_too_large_to_square_are_named() -> None:
+    reading = read([a_tick({"a": 1.0}, {"b": 1e300})])
+    assert reading.lacking is not None
+    assert reading.lacking.outcome == "out of range"
+
+
 def test_each_step_of_a_ramp_has_looks_of_its_own_at_half_the_rate_of_the_last() -> None:
     harmful = drawn(1.2, 5, seed=3)
     opening = Tick(60.0, 0.5, True, 50, 50, harmful[0].metrics)

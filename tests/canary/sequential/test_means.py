@@ -144,6 +144,22 @@ def test_what_is_no_sum_of_squares_is_named_and_the_evidence_stays(sample: objec
     assert reading.log_harm == before.log_harm
 
 
+@pytest.mark.parametrize("low", [0.0, 1e-300, 1e-60, 1.0, -3.0])
+@pytest.mark.parametrize("high", [1e-150, 1e8, 1e59])
+def test_values_of_any_size_give_numbers(low: float, high: float) -> None:
+    numbers = np.arange(50.0)
+    tick = a_tick(moments(low * (1 + numbers % 3)), moments(high * (1 + numbers % 2)))
+    with np.errstate(all="raise", under="ignore"):
+        reading = read([tick] * 20)
+    assert np.isfinite([reading.log_harm, reading.log_safe]).all()
+
+
+def test_values_too_large_to_square_are_named() -> None:
+    reading = read([a_tick(moments(np.ones(50)), Moments(50, 1e100, 1e300))])
+    assert reading.lacking is not None
+    assert reading.lacking.outcome == "out of range"
+
+
 def test_infinite_sums_are_left_out() -> None:
     evidence = RatioEvidence(np.ones(1), np.full(1, 1.5))
     evidence.add(Sums(*np.array([[50.0], [np.inf], [np.nan], [50.0], [1.0], [1.0]])))
