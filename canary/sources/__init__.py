@@ -5,6 +5,7 @@ answer = source.fetch(Query('errors_total{group="${scope}"}'), Scope("playback-v
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from importlib import import_module
 from typing import Any, Final, Protocol, cast
 
@@ -74,8 +75,13 @@ SOURCES: Final[Mapping[str, str]] = {
 }
 
 
-def open_source(settings: Mapping[str, Any]) -> Source:
-    """The source that `settings` describe; its `type` is one of `SOURCES`.
+def open_source(settings: Mapping[str, Any], *, patience: timedelta | None = None) -> Source:
+    """The source that `settings` describe.
+
+    Args:
+        settings: its `type`, which is one of `SOURCES`, and what that needs.
+        patience: the longest that one answer may take where the settings do not say, such as the time between two
+            looks; None leaves it to the source.
 
     Raises:
         CanaryError: when the type is not known or a setting does not fit.
@@ -86,4 +92,7 @@ def open_source(settings: Mapping[str, Any]) -> Source:
         raise CanaryError(f"no metric source of type {kind!r}", why=f"known are {known}", mend="use one of these")
     module, _, name = SOURCES[str(kind)].partition(":")
     made = cast(_Kind, getattr(import_module(module), name))
-    return made(validated(made.Settings, settings, f"settings of the metric source {kind!r} are"))
+    hurry: dict[str, object] = {
+        name: patience for name in ("patience", "timeout") if patience and name in made.Settings.model_fields
+    }
+    return made(validated(made.Settings, {**hurry, **settings}, f"settings of the metric source {kind!r} are"))

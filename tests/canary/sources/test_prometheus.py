@@ -275,3 +275,16 @@ def test_a_query_that_cannot_be_meant_is_an_error(query: dict[str, Any], told: s
 def test_an_unknown_source_names_the_known_ones() -> None:
     with pytest.raises(CanaryError, match=r"'promotheus'.*files.*prometheus"):
         open_source({"type": "promotheus"})
+
+
+def test_a_source_waits_no_longer_than_it_may_unless_its_settings_say_so() -> None:
+    settings = {"type": "prometheus", "url": "http://127.0.0.1:1"}
+    hurried = open_source(settings, patience=timedelta(microseconds=1))
+    answer = hurried.fetch(Query("a_total"), Scope(), SPAN)
+    assert (answer.outcome, "after 1 try" in answer.message) == (Outcome.UNREACHABLE, True)
+    assert open_source({**settings, "patience": "3s"}, patience=timedelta(seconds=1))
+    for other in (
+        {"type": "files", "path": "a.csv"},
+        {"type": "cloudwatch", "region": "us-east-1", "url": "http://here"},
+    ):
+        assert open_source(other, patience=timedelta(seconds=1))
