@@ -1,7 +1,7 @@
 """How long requests take, or how large anything is, from bucketed histograms."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from canary.looks import LATENCY
 from canary.samples import Histogram, Lacking
 from canary.sequential.intervals import Interval
 from canary.sequential.metrics import Reading
-from canary.sequential.protected import ProtectedEdges
+from canary.sequential.protected import Integers, Intervals, ProtectedEdges
 from canary.sequential.shifts import ShiftEvidence, above
-from canary.sequential.tilts import Floats
+from canary.sequential.tilts import Chosen, Floats
 from canary.ticks import Pair, Tick
 from canary.wording import percent
 
@@ -89,13 +89,6 @@ def _histograms(pair: Pair | Lacking) -> tuple[Histogram, Histogram] | Lacking:
 _UNKNOWN = Interval(None, None, None)
 
 
-class _Shown(NamedTuple):
-    """The edge that a reading is about, and its place among the protected ones (None where it has none)."""
-
-    edge: int
-    column: int | None
-
-
 class _Stack:
     """Metrics of the same edges and settings."""
 
@@ -127,48 +120,60 @@ class _Stack:
         self._protected.pick(self._totals[0])
 
     def readings(self, config: CanaryConfig, lacking: dict[str, Lacking]) -> list[Reading]:
-        log_harm, log_edges = self._shifts.log_harm(), self._shifts.log_edges()
-        log_safe = self._protected.log_safe(self._shifts.log_weights, self._shifts.levels)
-        dispersion, sizes = self._shifts.dispersion(), self._totals.sum(axis=2)
-        readings = []
-        for row, metric in enumerate(self._metrics):
-            is_harm = bool(log_harm[row] >= -np.log(config.alpha_of(metric)))
-            shown = self._shown(row, log_edges[row], log_safe[row], is_harm=is_harm)
-            scatter = float(dispersion[row, shown.edge])
-            above_edge = self._totals[:, row, shown.edge + 1 :].sum(axis=1)
-            baseline, canary = (float(s / n) if n else None for s, n in zip(above_edge, sizes[:, row], strict=True))
-            edge = float(self._edges[shown.edge])
-            readings.append(
-                Reading(
-                    subject=_subject(metric),
-                    comparison=_comparison(metric, baseline, canary, edge),
-                    baseline=baseline,
-                    canary=canary,
-                    interval=self._interval(row, shown.column, scatter, config.beta),
-                    log_harm=float(log_harm[row]),
-                    log_safe=float(log_safe[row].min()) if self._protected.is_picked[row] else 0.0,
-                    dispersion=scatter,
-                    sizes=(int(sizes[0, row]), int(sizes[1, row])),
-                    threshold=edge,
-                    lacking=lacking.get(metric.name),
-                )
-            )
-        return readings
+        log_harm = self._shifts.log_harm()
+        log_safe = self._protected.log_safe(self._shifts.log_weights(), self._shifts.levels)
+        limits = np.array([-np.log(config.alpha_of(metric)) for metric in self._metrics])
+        shown, columns = self._shown(log_safe, log_harm >= limits)
+        rows = np.arange(len(shown))
+        dispersion = self._shifts.dispersion()[rows, shown]
+        intervals = self._intervals(columns, dispersion, config.beta)
+        over = self._totals[:, rows, ::-1].cumsum(axis=2)[:, rows, len(self._edges) - 1 - shown]
+        safe = np.where(self._protected.is_picked, log_safe.min(axis=1), 0.0)
+        sizes = self._totals.sum(axis=2)
+        told = zip(log_harm, safe, dispersion, sizes.T, over.T, shown, strict=True)
+        return [
+            _reading(metric, self._edges[edge], interval, values, lacking.get(metric.name))
+            for metric, interval, (*values, edge) in zip(self._metrics, intervals, told, strict=True)
+        ]
 
-    def _shown(self, row: int, log_edges: Floats, log_safe: Floats, *, is_harm: bool) -> _Shown:
-        if not self._protected.is_picked[row]:
-            return _Shown(int(np.argmax(log_edges)), None)
-        picked = self._protected.edges[row]
-        column = int(np.argmax(log_edges[picked]) if is_harm else np.argmin(log_safe))
-        return _Shown(int(picked[column]), column)
+    def _shown(self, log_safe: Floats, is_harm: Chosen) -> tuple[Integers, Integers]:
+        """The edge that each reading is about, and its column among the protected ones."""
+        picked, strongest = self._protected.edges, self._shifts.strongest()
+        harmed = np.take_along_axis(strongest, picked, axis=1).argmax(axis=1)
+        columns = np.where(is_harm, harmed, log_safe.argmin(axis=1))
+        shown = picked[np.arange(len(picked)), columns]
+        return np.where(self._protected.is_picked, shown, strongest.argmax(axis=1)), columns
 
-    def _interval(self, row: int, column: int | None, dispersion: float, miss: float) -> Interval:
-        if column is None:
-            return _UNKNOWN
-        effect, low, high = self._protected.interval(row, column, dispersion, miss)
-        if not self._is_reversed or effect is None or low is None:
-            return Interval(effect, low, high)
-        return Interval(1 / effect, 1 / high if high is not None else 0.0, 1 / low if low > 0 else None)
+    def _intervals(self, columns: Integers, dispersion: Floats, miss: float) -> list[Interval]:
+        ends = self._protected.intervals(columns, dispersion, miss)
+        if self._is_reversed:
+            with np.errstate(divide="ignore"):
+                ends = Intervals(1 / ends.effect, 1 / ends.high, 1 / ends.low)
+        known = np.isfinite(ends.effect)
+        return [
+            Interval(float(effect), float(low), float(high) if np.isfinite(high) else None) if is_known else _UNKNOWN
+            for effect, low, high, is_known in zip(*ends, known, strict=True)
+        ]
+
+
+def _reading(
+    metric: MetricConfig, edge: float, interval: Interval, values: Sequence[Any], lacking: Lacking | None
+) -> Reading:
+    log_harm, log_safe, dispersion, sizes, over = values
+    baseline, canary = (float(s / n) if n else None for s, n in zip(over, sizes, strict=True))
+    return Reading(
+        subject=_subject(metric),
+        comparison=_comparison(metric, baseline, canary, edge),
+        baseline=baseline,
+        canary=canary,
+        interval=interval,
+        log_harm=float(log_harm),
+        log_safe=float(log_safe),
+        dispersion=float(dispersion),
+        sizes=(int(sizes[0]), int(sizes[1])),
+        threshold=float(edge),
+        lacking=lacking,
+    )
 
 
 def _subject(metric: MetricConfig) -> str:

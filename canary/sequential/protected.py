@@ -1,13 +1,12 @@
 """Evidence that no more requests are above the protected edges, and how many more at most."""
 
-from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from canary.config import MetricConfig
 from canary.sequential.counts import log_mean_exp
-from canary.sequential.intervals import Interval
 from canary.sequential.scatter import averaged
 from canary.sequential.tilts import Floats, log_raised
 
@@ -19,8 +18,19 @@ _SAFE_ODDS: Final = (0.6, 0.8, 0.9, 1.0)
 #: Event probabilities that a safe canary may have, relative to the negligible one.
 _SAFE_PARTS: Final = np.array([0.1, 0.3, 0.6])
 #: Odds ratios that intervals are told in: dense about 1, where much traffic tells them apart.
-_STEPS: Final = np.log([1.02, 1.05, 1.1, 1.16, 1.25, 1.35, 1.5, 1.75, 2, 2.5, 3.2, 4.5, 7, 12, 25, 60, 200])
+_STEPS: Final = np.log([1.06, 1.16, 1.35, 1.7, 2.4, 4, 9, 30, 100])
 _LOG_ODDS: Final = np.concatenate([-_STEPS[::-1], [0.0], _STEPS])
+
+
+Integers = NDArray[np.int64]
+
+
+class Intervals(NamedTuple):
+    """Best estimates of odds ratios (NaN: nothing known) and the ends of their intervals, each of shape `(n,)`."""
+
+    effect: Floats
+    low: Floats
+    high: Floats
 
 
 class ProtectedEdges:
@@ -32,12 +42,13 @@ class ProtectedEdges:
 
     def __init__(self, size: int, edges: int, metric: MetricConfig) -> None:
         self._metric, self._edges = metric, edges
-        self._log_odds = np.log([metric.margin, *_SAFE_ODDS, metric.margin**0.5])
+        safe = np.log([*_SAFE_ODDS, metric.margin**0.5, metric.margin])
+        self._safe, self._log_odds = len(safe), np.concatenate([safe, _LOG_ODDS])
         self.is_picked = np.zeros(size, bool)
         #: The edge of each protected quantile, of shape `(size, quantiles)`; meaningless before it is picked.
         self.edges = np.zeros((size, len(metric.protect)), int)
         self._seen = np.zeros((size, edges + 1))
-        self._likelihood = np.zeros((*self.edges.shape, len(self._log_odds) - 1))
+        self._likelihood = np.zeros((*self.edges.shape, self._safe - 1))
         self._low = np.zeros((*self.edges.shape, len(_SAFE_PARTS)))
         self._odds = np.zeros((*self.edges.shape, len(_LOG_ODDS)))
 
@@ -53,8 +64,8 @@ class ProtectedEdges:
         counts = [each[rows[:, None], self.edges[rows]].ravel() for each in (n_b, s_b, n_c, s_c)]
         shape = (len(rows), self.edges.shape[1], -1)
         gain = log_raised(*counts, self._log_odds).reshape(shape)
-        self._likelihood[rows] += gain[:, :, 1:] - gain[:, :, :1]
-        self._odds[rows] += log_raised(*counts, _LOG_ODDS).reshape(shape)
+        self._likelihood[rows] += gain[:, :, : self._safe - 1] - gain[:, :, self._safe - 1 : self._safe]
+        self._odds[rows] += gain[:, :, self._safe :]
         if (negligible := self._metric.negligible) > 0:
             self._low[rows] += _lowness(counts[2], counts[3], negligible).reshape(shape)
 
@@ -82,31 +93,56 @@ class ProtectedEdges:
         low = averaged(self._low, _even(self._low), weights, levels)
         return np.logaddexp(safe, low) - np.log(2.0)
 
-    def interval(self, row: int, column: int, dispersion: float, miss: float) -> Interval:
-        """The odds ratio at one edge; its interval ever misses the truth with chance `miss` at most."""
-        return interval_of(self._odds[row, column] / dispersion, miss)
+    def intervals(self, columns: Integers, dispersion: Floats, miss: float) -> Intervals:
+        """The odds ratio at one protected edge of each histogram.
+
+        Args:
+            columns: which of the protected edges, of shape `(size,)`.
+            dispersion: of that edge, of shape `(size,)`.
+            miss: chance that an interval ever misses the truth.
+        """
+        return intervals_of(self._odds[np.arange(len(columns)), columns] / dispersion[:, None], miss)
 
 
-def interval_of(likelihood: Floats, miss: float) -> Interval:
-    """The odds ratio, from log likelihood ratios of odds of -ln 200 to ln 200."""
-    if not np.any(likelihood):
-        return Interval(None, None, None)
-    inside = np.flatnonzero(log_mean_exp(likelihood, axis=0) - likelihood < -np.log(miss))
-    odds = np.exp(_LOG_ODDS)
-    # An end on the edge of the grid is open, and a point between two grid points may still be inside.
-    low = float(odds[inside[0] - 1]) if inside[0] > 0 else 0.0
-    high = float(odds[inside[-1] + 1]) if inside[-1] + 1 < len(odds) else None
-    return Interval(_peak(likelihood), low, high)
+def intervals_of(likelihood: Floats, miss: float) -> Intervals:
+    """Odds ratios from log likelihood ratios of odds of a hundredth to a hundred, of shape `(n, odds)`.
+
+    The confidence sequence is where the evidence against an odds ratio, mixed over all others, is below `1 / miss`.
+    Between grid points the root of what a point lacks to the best one is nearly a straight line.
+    """
+    peak, top = _peaks(likelihood)
+    lacking = np.sqrt(np.maximum(top[:, None] - likelihood, 0.0)) * np.sign(_LOG_ODDS - peak[:, None])
+    reach = np.sqrt(np.maximum(top - log_mean_exp(likelihood, axis=1) - np.log(miss), 0.0))
+    low, high = (np.exp(_crossing(lacking, bound)) for bound in (-reach, reach))
+    is_blank = ~likelihood.any(axis=1)
+    low[lacking[:, 0] >= -reach], high[lacking[:, -1] <= reach] = 0.0, np.inf
+    effect = np.exp(peak)
+    effect[is_blank], low[is_blank] = np.nan, np.nan
+    return Intervals(effect, low, high)
 
 
-def _peak(likelihood: Floats) -> float:
-    """The most likely odds ratio: top of the parabola through the best grid point and its neighbours."""
-    best = int(np.argmax(likelihood))
-    if best in (0, len(_LOG_ODDS) - 1):
-        return float(np.exp(_LOG_ODDS[best]))
-    near: Sequence[int] = range(best - 1, best + 2)
-    square, slope, _ = np.polyfit(_LOG_ODDS[near] - _LOG_ODDS[best], likelihood[near] - likelihood[best], 2)
-    return float(np.exp(_LOG_ODDS[best] - (slope / (2 * square) if square < 0 else 0.0)))
+def _crossing(rising: Floats, bound: Floats) -> Floats:
+    """Logarithm of the odds at which each row reaches its bound, by straight lines between grid points."""
+    after = np.clip((rising < bound[:, None]).sum(axis=1), 1, rising.shape[1] - 1)
+    rows = np.arange(len(rising))
+    left, right = rising[rows, after - 1], rising[rows, after]
+    part = np.divide(bound - left, right - left, out=np.zeros_like(left), where=right > left)
+    crossing: Floats = _LOG_ODDS[after - 1] + np.clip(part, 0, 1) * (_LOG_ODDS[after] - _LOG_ODDS[after - 1])
+    return crossing
+
+
+def _peaks(likelihood: Floats) -> tuple[Floats, Floats]:
+    """Logarithm of the most likely odds and its likelihood: top of the parabola through the best three points."""
+    rows, best = np.arange(len(likelihood)), likelihood.argmax(axis=1)
+    inner = np.clip(best, 1, len(_LOG_ODDS) - 2)
+    below, above = _LOG_ODDS[inner] - _LOG_ODDS[inner - 1], _LOG_ODDS[inner + 1] - _LOG_ODDS[inner]
+    middle = likelihood[rows, inner]
+    fall, rise = middle - likelihood[rows, inner - 1], middle - likelihood[rows, inner + 1]
+    bend, slope = fall / below + rise / above, fall * above / below - rise * below / above
+    is_top = (inner == best) & (bend > 0)
+    tilt = np.divide(slope, bend, out=np.zeros_like(slope), where=is_top)
+    peak: Floats = _LOG_ODDS[best] + 0.5 * tilt
+    return peak, likelihood[rows, best] + np.where(is_top, 0.25 * slope * tilt / (below + above), 0.0)
 
 
 def _even(values: Floats) -> Floats:

@@ -36,12 +36,13 @@ class Scatter:
     A steady difference between the sides, a real regression, cancels in them.
 
     Args:
-        shape: of the rates; the first axis counts metrics.
-        noise: standard deviation of a side's own unrest from tick to tick, in the unit in which a rate's variance is
-            the information on a shift of 1.
+        noise: of each of a metric's rates, standard deviation of a side's own unrest from tick to tick, in the unit in
+            which the rate's variance is the information on a shift of 1; shape `(rates,)`.
+        size: number of metrics.
     """
 
-    def __init__(self, shape: tuple[int, ...], noise: float) -> None:
+    def __init__(self, noise: Floats, size: int) -> None:
+        shape = (size, len(noise))
         self._noise = noise
         self._open = np.zeros((2, *shape))
         self._last = np.zeros((2, *shape))
@@ -51,31 +52,30 @@ class Scatter:
         self._squares = np.zeros(shape)
 
     def add(self, residual: Floats, variance: Floats) -> None:
-        """Takes in one tick: residuals and their variance for independent requests."""
+        """Takes in one tick: residuals and their variance for independent requests, of shape `(size, rates)`."""
         self._variance += variance
         self._ticks += variance > 0
-        self._open += np.stack([residual, variance])
+        self._open[0] += residual
+        self._open[1] += variance
         closed = self._open[1] >= _BLOCK_VARIANCE
         paired = closed & (self._last[1] > 0)
-        expected = np.where(paired, self._open[1] + self._last[1], 1.0)
         self._pairs += paired
-        self._squares += np.where(paired, (self._open[0] - self._last[0]) ** 2 / expected, 0.0)
-        self._last = np.where(closed, self._open, self._last)
-        self._open = np.where(closed, 0.0, self._open)
+        difference, expected = self._open[0] - self._last[0], self._open[1] + self._last[1]
+        self._squares += np.divide(difference**2, expected, out=np.zeros_like(expected), where=paired)
+        np.copyto(self._last, self._open, where=closed)
+        np.copyto(self._open, 0.0, where=closed)
 
     def log_weights(self, shared: "SharedScatter") -> Floats:
-        """Logarithm of how likely each of `LEVELS` is by the differences, up to a constant, `(*shape, levels)`."""
+        """Logarithm of how likely each of `LEVELS` is by the differences, up to a constant, `(size, rates, levels)`."""
         mean = np.divide(self._variance, self._ticks, out=np.zeros_like(self._ticks), where=self._ticks > 0)
-        pairs, squares = (self._along(each) for each in shared.weighed(_SHARED_MOST))
+        pairs, squares = shared.weighed(_SHARED_MOST)
         log_levels = np.log(LEVELS)
         weights: Floats = -_DOUBT * np.abs(log_levels - np.log1p(self._noise**2 * mean)[..., None])
-        weights -= 0.5 * ((self._pairs + pairs)[..., None] * log_levels + (self._squares + squares)[..., None] / LEVELS)
+        weights -= 0.5 * (self._pairs + pairs[:, None])[..., None] * log_levels
+        weights -= 0.5 * (self._squares + squares[:, None])[..., None] / LEVELS
         # Before the first difference of its own a rate may scatter as much as there is.
-        weights[..., :-1] = np.where((self._pairs > 0)[..., None], weights[..., :-1], _NEVER)
+        np.copyto(weights[..., :-1], _NEVER, where=(self._pairs == 0)[..., None])
         return weights
-
-    def _along(self, values: Floats) -> Floats:
-        return values.reshape(-1, *[1] * (self._pairs.ndim - 1))
 
 
 class SharedScatter:

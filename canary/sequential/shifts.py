@@ -32,10 +32,9 @@ class ShiftEvidence:
         self._ranks = RankEvidence(size, edges, most) if tolerance == 1 else None
         self._tails = TailEvidence(size, len(edges), tolerance, self.levels, most)
         self._shared = SharedScatter(size, len(edges) + 1)
-        self._scatter_ranks = Scatter((size,), _RANKS_NOISE)
-        self._scatter_edges = Scatter((size, len(edges)), _EDGES_NOISE)
+        self._scatter = Scatter(np.array([_RANKS_NOISE, *[_EDGES_NOISE] * len(edges)]), size)
         self._seen = np.zeros((size, len(edges) + 1))
-        self._weigh()
+        self._weights: Floats | None = None
 
     def begin_step(self) -> None:
         """Starts a fresh part of the evidence."""
@@ -51,10 +50,10 @@ class ShiftEvidence:
             self._ranks.add(baseline, canary)
         if not self._is_known:
             self._shared.add(baseline, canary)
-            self._scatter_edges.add(*_residual(n_b, s_b, n_c, s_c))
-            if self._ranks is not None:
-                self._scatter_ranks.add(*self._ranks.residual(baseline, canary))
-            self._weigh()
+            residual, variance = _residual(n_b, s_b, n_c, s_c)
+            residual[:, 0], variance[:, 0] = self._ranks.residual(baseline, canary) if self._ranks else (0.0, 0.0)
+            self._scatter.add(residual, variance)
+            self._weights = None
         self._seen += baseline + canary
         self._tails.place(self._seen, self.log_weights)
         if self._ranks is not None:
@@ -62,9 +61,10 @@ class ShiftEvidence:
 
     def log_harm(self) -> Floats:
         """Natural logarithm of the evidence for harm, of shape `(size,)`."""
-        parts = self._tails.log_parts(self.log_weights)
+        parts = self._tails.log_parts(self.log_weights())
         if self._ranks is not None:
-            ranks = [averaged(each, LOG_PRIOR, self._log_weights_ranks, self.levels) for each in self._ranks.parts()]
+            weights = self._all_weights()[:, 0]
+            ranks = [averaged(each, LOG_PRIOR, weights, self.levels) for each in self._ranks.parts()]
             log_tails = np.log(1 - _RANKS_PART)
             parts = [
                 np.logaddexp(rank + np.log(_RANKS_PART), tail + log_tails)
@@ -72,21 +72,23 @@ class ShiftEvidence:
             ]
         return log_over_steps(parts, is_stepped=self._is_stepped)
 
-    def log_edges(self) -> Floats:
-        """Natural logarithm of the evidence at each edge, of shape `(size, edges)`."""
-        return self._tails.log_edges(self.log_weights)
+    def strongest(self) -> Floats:
+        """How strongly each edge speaks for harm, as a log likelihood ratio, of shape `(size, edges)`."""
+        return self._tails.strongest()
 
     def dispersion(self) -> Floats:
         """The dispersion of each edge, of shape `(size, edges)`."""
-        return likely(self.log_weights, self.levels)
+        return likely(self.log_weights(), self.levels)
 
-    def _weigh(self) -> None:
-        if self._is_known:
-            self.log_weights = np.zeros((self._size, self._seen.shape[1] - 1, 1))
-            self._log_weights_ranks = np.zeros((self._size, 1))
-            return
-        self.log_weights = self._scatter_edges.log_weights(self._shared)
-        self._log_weights_ranks = self._scatter_ranks.log_weights(self._shared)
+    def log_weights(self) -> Floats:
+        """Logarithm of how likely each dispersion of each edge is, up to a constant, `(size, edges, levels)`."""
+        return self._all_weights()[:, 1:]
+
+    def _all_weights(self) -> Floats:
+        if self._weights is None:
+            shape = (*self._seen.shape, 1)
+            self._weights = np.zeros(shape) if self._is_known else self._scatter.log_weights(self._shared)
+        return self._weights
 
 
 def above(histogram: Floats) -> tuple[Floats, Floats]:
@@ -96,8 +98,10 @@ def above(histogram: Floats) -> tuple[Floats, Floats]:
 
 
 def _residual(n_b: Floats, s_b: Floats, n_c: Floats, s_c: Floats) -> tuple[Floats, Floats]:
-    """The canary's events above its share of all events, and the variance of that for independent requests."""
-    total, events = n_b + n_c, s_b + s_c
-    share = np.divide(n_c, total, out=np.zeros_like(total), where=total > 0)
-    rate = np.divide(events, total, out=np.zeros_like(total), where=total > 0)
-    return s_c - share * events, share * (1 - share) * events * (1 - rate)
+    """The canary's events above its share of all, and their variance for independent requests, from column 1 on."""
+    residual, variance = np.zeros((2, len(n_b), n_b.shape[1] + 1))
+    total, events = np.maximum(n_b + n_c, 1.0), s_b + s_c
+    share = n_c / total
+    residual[:, 1:] = s_c - share * events
+    variance[:, 1:] = share * (1 - share) * events * (1 - events / total)
+    return residual, variance

@@ -1,12 +1,13 @@
 """Evidence that more requests are above some edge, most of all in the tail."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
 from canary.sequential.counts import log_sum_exp
 from canary.sequential.scatter import averaged
-from canary.sequential.tilts import Floats, log_raised
+from canary.sequential.tilts import Chosen, Floats, log_raised
 
 #: Odds ratios that harm may have, relative to the tolerance, and how likely each is thought to be (simulation,
 #: tests/bench).
@@ -25,7 +26,7 @@ class TailEvidence:
     """Odds ratios of exceeding each edge, for `size` histograms.
 
     What is staked on an edge follows from the requests of the ticks before. Stakes move at their present worth, so an
-    edge that tells nothing costs nothing.
+    edge that tells nothing costs nothing; nor is it watched while nothing is staked on it.
 
     Args:
         size: number of histograms.
@@ -51,18 +52,20 @@ class TailEvidence:
     def add(self, n_b: Floats, s_b: Floats, n_c: Floats, s_c: Floats) -> None:
         """Takes in one tick: requests, and those above each edge, each of shape `(size, edges)`."""
         events = s_b + s_c
-        told = (events > 0) & (events < n_b + n_c) & (n_b > 0) & (n_c > 0)
+        told = (self._stakes > -np.inf) & (events > 0) & (events < n_b + n_c) & (n_b > 0) & (n_c > 0)
         gain = log_raised(n_b[told], s_b[told], n_c[told], s_c[told], self._log_odds)
         gain = gain[:, 1:] - gain[:, :1]
         self._likelihood[told] += np.minimum(gain, self._most[told])
         self._most[told] = np.maximum(self._most[told], gain)
 
-    def place(self, seen: Floats, log_weights: Floats) -> None:
+    def place(self, seen: Floats, log_weights: Callable[[], Floats]) -> None:
         """Places the stakes of the next tick, by all requests seen so far, of shape `(size, buckets)`."""
         total = seen.sum(axis=1)
         grown = total > _GROWTH * self._placed_at
-        if not grown.any():
-            return
+        if grown.any():
+            self._place(seen, total, log_weights(), grown)
+
+    def _place(self, seen: Floats, total: Floats, log_weights: Floats, grown: Chosen) -> None:
         before = [self._worth(start, log_weights, grown) for start, _ in self._starts]
         self._stakes[grown] = _stakes(seen[grown])
         self._placed_at[grown] = total[grown]
@@ -74,11 +77,12 @@ class TailEvidence:
         everyone = np.ones(len(self._stakes), bool)
         return [offset + self._worth(start, log_weights, everyone) for start, offset in self._starts]
 
-    def log_edges(self, log_weights: Floats) -> Floats:
-        """Natural logarithm of the evidence at each edge since the beginning, of shape `(size, edges)`."""
-        return averaged(self._likelihood, _LOG_PRIOR, log_weights, self._levels)
+    def strongest(self) -> Floats:
+        """Log likelihood ratio of each edge's best odds since the beginning, of shape `(size, edges)`."""
+        best: Floats = self._likelihood.max(axis=2)
+        return best
 
-    def _worth(self, start: Floats, log_weights: Floats, rows: np.ndarray) -> Floats:
+    def _worth(self, start: Floats, log_weights: Floats, rows: Chosen) -> Floats:
         stakes = self._stakes[rows]
         staked = stakes > -np.inf
         grown = (self._likelihood[rows] - start[rows])[staked]

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Chosen = NDArray[np.bool_]
 
 #: Error of the saddlepoint with hardly any requests, relative to the logarithm of the ratio (enumeration, see above).
 _SLACK: Final = 0.25
@@ -77,13 +78,13 @@ def log_raised(n_b: Floats, s_b: Floats, n_c: Floats, s_c: Floats, log_odds: Flo
     with np.errstate(divide="ignore", invalid="ignore"):
         fair, fair_spread = n_c / n_b, n_b * n_c / total
         # The saddlepoint solves events * zr / (1 + zr) + rest * z / (1 + z) = n_c, a quadratic.
-        half = 0.5 * ((events - n_c) * ratio + rest - n_c)
-        root = np.sqrt(half * half + n_b * n_c * ratio)
-        odds = np.where(half > 0, n_c / (half + root), (root - half) / (n_b * ratio))
-        weight = odds * ratio
-        spread = events * weight / (1 + weight) ** 2 + rest * odds / (1 + odds) ** 2
-        log_mean = events * np.log1p(weight) + rest * np.log1p(odds) - total * np.log1p(fair)
-        log_mean -= n_c * np.log(odds / fair) + 0.5 * np.log(spread / fair_spread)
+        half = 0.5 * ((events - n_c) * ratio + (rest - n_c))
+        root = np.sqrt(half * half + (n_b * n_c) * ratio)
+        odds = n_c / (half + root)
+        chance, chance_rest = odds * ratio / (1 + odds * ratio), odds / (1 + odds)
+        spread = events * chance * (1 - chance) + rest * chance_rest * (1 - chance_rest)
+        log_mean = -events * np.log1p(-chance) - rest * np.log1p(-chance_rest) - n_c * np.log(odds)
+        log_mean -= total * np.log1p(fair) - n_c * np.log(fair) + 0.5 * np.log(spread / fair_spread)
         gain = s_c * log_odds - log_mean - slack(fair_spread) * np.abs(log_odds)
     return np.where((n_b > 0) & (n_c > 0) & (events > 0) & (rest > 0), gain, 0.0)
 
