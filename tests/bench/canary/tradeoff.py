@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FIGURE: Final = "5 Trade-off: false alarms in an hour against the median delay, 100 requests/s, errors 1 -> 2 %"
-PICTURE: Final = Path("docs/pictures/canary-tradeoff.png")
+PICTURE: Final = Path(__file__).parents[3] / "docs" / "pictures" / "canary-tradeoff.png"
 MINUTES: Final = 60
 BASE, FACTOR, RATE, SEED = 0.01, 2.0, 100.0, 5000
 

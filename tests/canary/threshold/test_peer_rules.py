@@ -4,14 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
-from canary.kayenta.classify import find
-from canary.kayenta.compat import Compat
-from canary.kayenta.options import Direction, Options
-from canary.kayenta.samples import Sample
 from canary.samples import Histogram
 from canary.simulation import EDGES_MS, Traffic
 from canary.threshold.argo import ArgoRun
@@ -19,7 +13,18 @@ from canary.threshold.config import ArgoMetric, Condition, FlaggerMetric, Flagge
 from canary.threshold.flagger import FlaggerCanary
 from canary.threshold.values import quantile_of
 from tests.bench.canary import hours, peers, tradeoff
-from tests.bench.canary.rules import Served, argo, flagger, is_high, kayenta, ours, peeked, served
+from tests.bench.canary.rules import (
+    KAYENTA_QUANTILE,
+    Served,
+    argo,
+    flagger,
+    is_high,
+    kayenta,
+    ours,
+    peeked,
+    served,
+    statistic,
+)
 
 MINUTES = 30
 
@@ -49,31 +54,23 @@ def test_flagger_in_the_benchmark_is_flagger_in_the_judge(threshold: int) -> Non
         assert minute == (phases.index("Failed") if "Failed" in phases else math.inf)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    points=st.integers(5, 40),
-    level=st.sampled_from([0.3, 3.0, 30.0]),
-    shift=st.floats(0.5, 2.5),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_kayenta_in_the_benchmark_is_kayenta_in_the_judge(points: int, level: float, shift: float, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    canary, baseline = (np.sort(rng.poisson(level * by, points).astype(float)) for by in (shift, 1.0))
-    options = Options(direction=Direction.INCREASE)
-    found = find("errors", Sample(canary), Sample(baseline), options, Compat.EXACT, lambda: np.random.default_rng(0))
-    is_noise = len(set(canary)) == 1 and len(set(baseline)) == 1
-    assert is_noise or is_high(canary, baseline) == (found.classification == "High")
-
-
-def test_kayenta_s_rule_agrees_with_scipy_s_asymptotic_test_where_there_is_no_relevant_shift() -> None:
-    rng = np.random.default_rng(3)
-    agree = []
+@pytest.mark.parametrize("level", [3.0, 30.0, 3000.0])
+def test_kayenta_s_rule_at_another_confidence_is_kayenta_s_rule_at_its_own(level: float) -> None:
+    rng, agreed = np.random.default_rng(3), []
     for _ in range(200):
-        canary, baseline = (np.sort(rng.normal(mean, 1, 30)) for mean in (10.6, 10))
-        p = stats.mannwhitneyu(canary, baseline, alternative="greater", method="asymptotic").pvalue
-        # High needs the shift to be above a quarter of itself, which is more than above nothing.
-        agree.append(p < 0.01 or not is_high(canary, baseline))
-    assert all(agree)
+        canary, baseline = (np.sort(rng.poisson(level * by, 30).astype(float)) for by in (1 + level**-0.5, 1.0))
+        nearly = is_high(canary, baseline, KAYENTA_QUANTILE * (1 + 1e-12))
+        agreed.append(nearly == is_high(canary, baseline))
+    # Where counts are tied, the solver may stop on the other side of a step.
+    assert np.mean(agreed) >= 0.98
+
+
+def test_the_rank_sum_is_scipy_s() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        x, y = (np.sort(rng.poisson(5, 12).astype(float)) for _ in range(2))
+        p = stats.mannwhitneyu(x, y, alternative="two-sided", method="asymptotic").pvalue
+        assert 2 * stats.norm.sf(abs(statistic(x, y, 0.0))) == pytest.approx(min(p, 1.0), abs=1e-12)
 
 
 def test_a_peeked_test_is_scipy_s_test_of_two_proportions() -> None:
@@ -121,3 +118,11 @@ def test_quantiles_of_the_benchmark_are_those_of_the_judge() -> None:
 def test_the_hour_has_a_row_for_each_cell_and_says_what_they_come_to() -> None:
     row = hours.Cell("some", np.array([1.0, math.inf]), np.array([60.0, 60.0])).row
     assert (row.got, row.note) == (30.5, "median inf min, 50.0 % found; Kayenta at 60 min 100.0 %; 2 runs")
+
+
+def test_a_slower_tail_leaves_all_below_it_as_it_was_and_moves_the_99_percent_quantile() -> None:
+    as_it_was, slower = hours.chances(1.0, 1.0), hours.chances(1.0, 2.0)
+    below_p95 = sum(edge < 268 for edge in EDGES_MS)
+    assert slower[:below_p95] == pytest.approx(as_it_was[:below_p95])
+    # The 99 % quantile was 404 ms and is 808: just above the edge at 750.
+    assert 0.01 < 1 - slower[: EDGES_MS.index(750.0) + 1].sum() < 0.013
