@@ -1,5 +1,6 @@
 """What happened between two looks, metric by metric."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -108,7 +109,7 @@ def _pair_of(baseline: Sample | None, canary: Sample | None, edges: tuple[float,
     for side, sample in (("baseline", baseline), ("canary", canary)):
         if sample is None:
             return Lacking(NO_DATA, f"the {side} does not show it")
-        if isinstance(sample := checked(sample), Lacking):
+        if isinstance(sample := checked(_of_pods_that_show(sample)), Lacking):
             return Lacking(sample.outcome, f"the {side}'s {sample.why}")
         usable.append(sample)
     one, other = usable
@@ -117,6 +118,18 @@ def _pair_of(baseline: Sample | None, canary: Sample | None, edges: tuple[float,
     if isinstance(one, Histogram) and isinstance(other, Histogram):
         return _on_common_edges(one, other, edges)
     return Pair(one, other)
+
+
+def _of_pods_that_show(sample: Sample) -> Sample:
+    """A gauge without the pods that show no number now; one NaN says nothing of the others."""
+    if not isinstance(sample, Gauge):
+        return sample
+    shown = {pod: value for pod, value in sample.pods.items() if not _is_nan(value)}
+    return Gauge(shown) if shown else Lacking(NO_DATA, "gauge shows no number for any pod")
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _on_common_edges(one: Histogram, other: Histogram, edges: tuple[float, ...] | None) -> Pair | Lacking:

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canary import Look, Side, Verdict, judge, start
+from canary.samples import Gauge, Lacking
+from canary.ticks import Pair, ticks_of
 from tests.canary.builders import BEGIN, a_config
 
 GOOD = Side(100, 1, (50, 49, 1), (10.0, 100.0))
@@ -110,3 +112,21 @@ def test_no_look_makes_the_judge_raise(looks: list[tuple[Side, Side, Any]]) -> N
     times = [BEGIN + timedelta(seconds=second) for second in range(len(looks))]
     judgment = judge(CONFIG, [Look(at, *look) for at, look in zip(times, looks, strict=True)])
     assert judgment.verdict is not Verdict.PASS
+
+
+def test_a_pod_without_a_number_is_left_out_of_its_gauge_and_the_others_are_compared() -> None:
+    tick = ticks_of([_shown(nan) for nan in (False, True)], ["cpu"])[0].metrics["cpu"]
+    assert isinstance(tick, Pair)
+    assert tick.canary == Gauge({"a": 1.0})
+
+
+def test_a_gauge_without_any_number_has_no_data() -> None:
+    side = Side(1, 0, samples={"cpu": Gauge({"a": float("nan")})})
+    lacking = ticks_of([Look(BEGIN, side, side), Look(BEGIN + timedelta(seconds=1), side, side)], ["cpu"])[0]
+    assert lacking.metrics["cpu"] == Lacking("no data", "the baseline's gauge shows no number for any pod")
+
+
+def _shown(nan: bool) -> Look:
+    pods = {"a": 1.0, "b": float("nan") if nan else 2.0}
+    at = BEGIN + timedelta(seconds=nan)
+    return Look(at, Side(1, 0, samples={"cpu": Gauge({"a": 1.0})}), Side(1, 0, samples={"cpu": Gauge(pods)}))
