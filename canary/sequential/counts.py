@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Below this many requests on a side, or this much variance, the exact sum is used:
-#: above, the closed form is off by at most 0.003 in the logarithm (simulation for odds ratios up to 40).
-EXACT_BELOW_REQUESTS: Final = 150
-EXACT_BELOW_VARIANCE: Final = 20.0
+#: Below this many requests on a side the exact sum is used. From there on the mean of the closed form's likelihood
+#: ratio is off by at most 0.01 in the logarithm for odds ratios up to 40, and by 0.0003 for those up to 2.7, however
+#: few the events are (enumeration of every split for 50 to 3,000 requests a side).
+EXACT_BELOW_REQUESTS: Final = 50
+#: Rates that are worked on at once, so that what is in between stays in the processor's cache.
+_BATCH: Final = 256
 
 
 class Counts(NamedTuple):
@@ -35,9 +37,14 @@ class Counts(NamedTuple):
         return self.events_baseline + self.events_canary
 
     @property
+    def requests(self) -> Floats:
+        """Requests of both sides together."""
+        return self.requests_baseline + self.requests_canary
+
+    @property
     def share(self) -> Floats:
         """The canary's share of the requests; one half where there are none."""
-        total = self.requests_baseline + self.requests_canary
+        total = self.requests
         return np.divide(self.requests_canary, total, out=np.full_like(total, 0.5), where=total > 0)
 
     @property
@@ -48,11 +55,11 @@ class Counts(NamedTuple):
     @property
     def variance(self) -> Floats:
         """Variance of the residual for independent requests (hypergeometric)."""
-        total, share = self.requests_baseline + self.requests_canary, self.share
+        total, share = self.requests, self.share
         spread = self.events * share * (1 - share)
         return np.divide(spread * (total - self.events), total - 1, out=np.zeros_like(total), where=total > 1)
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Counts":
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "Counts":
         """Only the chosen entries."""
         return Counts(*(each[chosen] for each in self))
 
@@ -67,15 +74,14 @@ def log_likelihood(counts: Counts, log_odds: Floats) -> Floats:
     1.5
     """
     result = np.zeros((len(counts.events), len(log_odds)))
-    total = counts.requests_baseline + counts.requests_canary
-    events = counts.events
-    informative = (np.minimum(counts.requests_baseline, counts.requests_canary) > 0) & (events > 0) & (events < total)
-    mean = np.divide(events, total, out=np.zeros_like(total), where=total > 0)
-    small = np.minimum(counts.requests_baseline, counts.requests_canary) < EXACT_BELOW_REQUESTS
-    exact = small | (total * mean * (1 - mean) < EXACT_BELOW_VARIANCE)
+    least, events = np.minimum(counts.requests_baseline, counts.requests_canary), counts.events
+    informative = (least > 0) & (events > 0) & (events < counts.requests)
+    exact = least < EXACT_BELOW_REQUESTS
     for chosen, form in ((informative & exact, _exact), (informative & ~exact, _closed)):
-        if chosen.any():
-            result[chosen] = form(counts.where(chosen), log_odds)
+        rows = np.flatnonzero(chosen)
+        for start in range(0, len(rows), _BATCH):
+            batch = rows[start : start + _BATCH]
+            result[batch] = form(counts.where(batch), log_odds)
     return result
 
 
@@ -98,18 +104,17 @@ def _exact(counts: Counts, log_odds: Floats) -> Floats:
 
 
 def _closed(counts: Counts, log_odds: Floats) -> Floats:
-    """By the saddlepoint of the normaliser."""
-    n_b, s_b, n_c, s_c = (each[:, None] for each in counts)
-    odds, events = np.exp(log_odds), counts.events[:, None]
-    b = n_c * odds + n_b - events * (odds - 1)
-    p_b = 2 * events / (b + np.sqrt(b * b + 4 * n_b * (odds - 1) * events))
-    p_c = odds * p_b / (1 - p_b + odds * p_b)
-    p = events / (n_c + n_b)
-    v0 = (n_c + n_b) * p * (1 - p)
-    v1 = n_c * p_c * (1 - p_c) + n_b * p_b * (1 - p_b)
-    fit_c = s_c * np.log(p_c / p) + (n_c - s_c) * np.log((1 - p_c) / (1 - p))
-    fit_b = s_b * np.log(p_b / p) + (n_b - s_b) * np.log((1 - p_b) / (1 - p))
-    fit: Floats = fit_c + fit_b - 0.5 * np.log(v0 / v1)
+    """By the saddlepoint of the normaliser: the event rates that give the odds ratio and the events seen."""
+    n_b, n_c, s_c = (each[:, None] for each in (counts.requests_baseline, counts.requests_canary, counts.events_canary))
+    events, total = counts.events[:, None], counts.requests[:, None]
+    above = np.expm1(log_odds)
+    b = total + (n_c - events) * above
+    p_b = 2 * events / (b + np.sqrt(b * b + 4 * n_b * above * events))
+    p_c = (1 + above) * p_b / (1 + above * p_b)
+    p = events / total
+    spread = n_c * p_c * (1 - p_c) + n_b * p_b * (1 - p_b)
+    fit: Floats = s_c * log_odds + events * np.log(p_b / p) + (total - events) * np.log((1 - p_b) / (1 - p))
+    fit -= n_c * np.log1p(above * p_b) + 0.5 * np.log(events * (1 - p) / spread)
     return fit
 
 

@@ -4,14 +4,18 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from canary.sequential.counts import Counts, Floats, log_likelihood, log_mean_exp
+from canary.sequential import odds
+from canary.sequential.counts import Counts, Floats, log_likelihood
+from canary.sequential.tempering import Tempering, of_known
 
-#: Odds ratios from 1/200 to 200, each about 11 % above the last.
-_LOG_ODDS: Final = np.linspace(-np.log(200), np.log(200), 101)
+_EVEN: Final = np.full(len(odds.LOG_KNOTS), 1 / len(odds.LOG_KNOTS))
+#: Bisections in search of an interval's ends: they halve a fall in log likelihood of up to `_FARTHEST`.
+_BISECTIONS: Final = 30
+_FARTHEST: Final = 1e5
 
 
 class Interval(NamedTuple):
-    """An odds ratio's best estimate and the ends of its confidence sequence; None where nothing is known."""
+    """A best estimate and the ends of its confidence sequence; None where nothing is known."""
 
     effect: float | None
     low: float | None
@@ -22,21 +26,52 @@ class OddsRatios:
     """The odds ratios of `size` rates, known better at every tick and correct at all of them together."""
 
     def __init__(self, size: int) -> None:
-        self._likelihood = np.zeros((size, len(_LOG_ODDS)))
+        self._likelihood = np.zeros((size, len(odds.LOG_KNOTS)))
 
     def add(self, counts: Counts) -> None:
         """Takes in one tick of all rates."""
-        self._likelihood += log_likelihood(counts, _LOG_ODDS)
+        self._likelihood += log_likelihood(counts, odds.LOG_KNOTS)
 
     def interval(self, index: int, dispersion: float, miss: float) -> Interval:
         """The interval of one rate that ever misses the truth with chance `miss` at most."""
-        likelihood: Floats = self._likelihood[index] / dispersion
-        if not np.any(likelihood):
-            return Interval(None, None, None)
-        mixed = log_mean_exp(likelihood, axis=0)
-        inside = np.flatnonzero(mixed - likelihood < -np.log(miss))
-        odds = np.exp(_LOG_ODDS)
-        # An end on the edge of the grid is open, and a point between two grid points may still be inside.
-        low = float(odds[inside[0] - 1]) if inside[0] > 0 else 0.0
-        high = float(odds[inside[-1] + 1]) if inside[-1] + 1 < len(odds) else None
-        return Interval(float(odds[np.argmax(likelihood)]), low, high)
+        chosen = self._likelihood[index : index + 1]
+        return confidence_sequence(chosen, of_known(np.array([dispersion])), miss)[0]
+
+
+def confidence_sequence(likelihood: Floats, tempering: Tempering, miss: float) -> list[Interval]:
+    """The intervals of odds ratios, each of which ever misses the truth with chance `miss` at most.
+
+    An odds ratio is inside as long as the evidence against it, with even weight on all others, is below 1 / miss.
+
+    Args:
+        likelihood: log likelihoods at `odds.LOG_KNOTS`, of shape `(n, knots)`.
+        tempering: what is believed of the dispersions.
+        miss: the chance.
+    """
+    fine = odds.refined(likelihood)
+    places, peak = odds.peaks(fine)
+    lowest = peak - _farthest_fall(tempering, tempering.log_support(likelihood, _EVEN, peak) + np.log(miss))
+    inside = fine > lowest[:, None]
+    inside[np.arange(len(fine)), np.argmax(fine, axis=1)] = True
+    # An end on the edge of the grid is open, and a point between two points of the grid may still be inside.
+    first = np.argmax(inside, axis=1) - 1
+    last = fine.shape[1] - np.argmax(inside[:, ::-1], axis=1)
+    values = np.exp(odds.LOG_ODDS)
+    low = np.where(first >= 0, values[np.maximum(first, 0)], 0.0)
+    high = np.where(last < len(values), values[np.minimum(last, len(values) - 1)], np.inf)
+    return [
+        Interval(effect, low_end, high_end if high_end < np.inf else None) if is_known else Interval(None, None, None)
+        for is_known, effect, low_end, high_end in zip(
+            np.any(likelihood, axis=1).tolist(), np.exp(places).tolist(), low.tolist(), high.tolist(), strict=True
+        )
+    ]
+
+
+def _farthest_fall(tempering: Tempering, least: Floats) -> Floats:
+    """How far below the peak a log likelihood may be for its hypothesis to be feared more than `least` (logarithm)."""
+    near, far = np.zeros_like(least), np.full_like(least, _FARTHEST)
+    for _ in range(_BISECTIONS):
+        middle = (near + far) / 2
+        is_inside = tempering.log_null(middle) > least
+        near, far = np.where(is_inside, middle, near), np.where(is_inside, far, middle)
+    return far

@@ -83,7 +83,7 @@ def test_an_undecided_canary_is_inconclusive_and_final_at_the_deadline() -> None
 
 
 def test_an_undecided_canary_says_about_how_long_it_still_needs() -> None:
-    ticks = [(100, 0, 100, 0)] * 200
+    ticks = [(100, 0, 100, 0)] * 400
     config = a_config(duration="1h")
     early = judge(config, counted(*ticks[:40]))
     assert early.more_minutes is not None
@@ -113,7 +113,7 @@ def test_a_share_within_a_tenth_of_what_was_set_is_right(share: float) -> None:
 
 
 def test_harm_is_told_even_where_the_share_is_wrong_too() -> None:
-    assert judge(a_config(), counted((500, 0, 100, 80))).verdict is Verdict.FAIL
+    assert judge(a_config(), counted((5_000, 0, 1_000, 800))).verdict is Verdict.FAIL
 
 
 def test_the_same_look_twice_changes_nothing() -> None:
