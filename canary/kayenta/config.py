@@ -5,11 +5,14 @@ Kayenta, unchanged, and Kayenta ignores them, also inside `analysisConfiguration
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from canary.kayenta.compat import Compat
 from canary.kayenta.numbers import number_of
+from canary.kayenta.options import Options, read_options
 
 #: The metric stores that Kayenta knows; a query of another type does not parse.
 QUERY_TYPES: Final = frozenset(
@@ -52,6 +55,12 @@ class KayentaMetric(_Read):
     analysis_configurations: dict[str, dict[str, Any] | None] | None = Field(
         default=None, alias="analysisConfigurations", description="Options, under `canary`."
     )
+
+    @cached_property
+    def options(self) -> Mapping[Compat, Options]:
+        """The metric's options, as each way of reading them takes them."""
+        canary = (self.analysis_configurations or {}).get("canary")
+        return {compat: read_options(canary, compat) for compat in Compat}
 
 
 class KayentaClassifier(_Read):

@@ -1,4 +1,4 @@
-"""The ranks of one sample, moved by many shifts, among another, from all their differences in order."""
+"""The rank-sum statistic of small samples at many shifts, from all their differences in order."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from canary.kayenta.groups import Groups
-from canary.kayenta.positions import places_at
-from canary.kayenta.ranks import Ranked
+from canary.kayenta.positions import places_at, search
+from canary.kayenta.ranks import Ranked, deviation, standardized
 
 
 class Differences:
-    """The ranks of `{x - shift}` and `{y}` together: a shift's place among the differences `x - y` gives them.
+    """The standardized rank sum of `{x - shift}` against `{y}`: a shift's place among the differences `x - y` gives it.
 
     Args:
-        x: the shifted sample; with `y` as `is_plain` wants them.
+        x: the shifted sample; no two values of it may come to be one by rounding.
         y: the other sample.
         reach: how near a difference may come to a shift before rounding, or a tie, decides.
     """
@@ -22,7 +22,8 @@ class Differences:
     def __init__(self, x: Groups, y: Groups, reach: float) -> None:
         self._x, self._y, self._reach = x, y, reach
         self._ties = x.own_ties + y.own_ties
-        self._pairs = int(x.before[-1]) * int(y.before[-1])
+        self._unit = 2.0 * deviation(x.count, y.count, self._ties)
+        self._pairs = x.count * y.count
         self._before: list[int] | None = None
         between = np.empty(len(x.sizes) * len(y.sizes) + 2)
         between[0], between[-1] = -np.inf, np.inf
@@ -33,18 +34,21 @@ class Differences:
         between.sort()
         self._differences = between.data
 
-    def ranks(self, shifts: Sequence[float]) -> list[Ranked]:
-        """The ranks at each shift."""
-        return [self._rank(shift) for shift in shifts]
+    def statistics(self, shifts: Sequence[float]) -> list[float]:
+        """The rank sum at each shift, in standard deviations."""
+        differences, reach, pairs, before = self._differences, self._reach, self._pairs, self._before
+        found = []
+        for shift in shifts:
+            place = bisect_left(differences, shift)
+            if differences[place] - shift <= reach or shift - differences[place - 1] <= reach:
+                found.append(self._searched(shift))
+                continue
+            twice = pairs - 2 * (place - 1 if before is None else before[place - 1])
+            found.append((twice - (twice > 0) + (twice < 0)) / self._unit)
+        return found
 
-    def _rank(self, shift: float) -> Ranked:
-        place = bisect_left(self._differences, shift)
-        if self._differences[place] - shift <= self._reach or shift - self._differences[place - 1] <= self._reach:
-            return self._searched(shift)
-        less = place - 1 if self._before is None else self._before[place - 1]
-        return Ranked(self._pairs - 2 * less, self._ties)
-
-    def _searched(self, shift: float) -> Ranked:
+    def _searched(self, shift: float) -> float:
         moved = self._x.distinct - shift
-        places = places_at(moved, self._y.distinct.searchsorted(moved), self._x.sizes, self._y)
-        return Ranked(places.twice - self._pairs, self._ties + places.ties)
+        places = places_at(*search(moved, self._y), self._x.sizes, self._y)
+        ranked = Ranked(places.twice - self._pairs, self._ties + places.ties)
+        return standardized(ranked, self._x.count, self._y.count)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +18,14 @@ class Groups:
         values: the `k` distinct values, ascending, and after them infinity `(k + 1,)`.
         sizes: how many of the sample have each value `(k,)`.
         before: how many of the sample come before each of `values` `(k + 1,)`; the last is the sample's size.
+        count: size of the sample.
         is_distinct: whether no value is there twice.
     """
 
     values: Floats
     sizes: Whole
     before: Whole
+    count: int
     is_distinct: bool
 
     @property
@@ -45,10 +48,10 @@ def grouped(sample: Floats) -> Groups:
     starts = (sample[1:] != sample[:-1]).nonzero()[0]
     if len(starts) == len(sample) - 1:
         before = np.arange(len(sample) + 1)
-        return Groups(np.concatenate((sample, _END)), before[1:] - before[:-1], before, is_distinct=True)
+        return Groups(np.concatenate((sample, _END)), before[1:] - before[:-1], before, len(sample), is_distinct=True)
     before = np.concatenate((_FIRST, starts + 1, [len(sample)]))
     values = np.concatenate((sample[before[:-1]], _END))
-    return Groups(values, before[1:] - before[:-1], before, is_distinct=False)
+    return Groups(values, before[1:] - before[:-1], before, len(sample), is_distinct=False)
 
 
 _END = np.array([np.inf])

@@ -1,12 +1,10 @@
 """Estimate and confidence interval of the shift between two samples."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from canary.kayenta.groups import Floats
-from canary.kayenta.ranks import standardized
-from canary.kayenta.shifts import ranking
+from canary.kayenta.shifts import statistics
 from canary.kayenta.solver import Search, crossing, found, together
 
 #: The 0.99 quantile of the normal distribution: both ends of a 98 % interval.
@@ -34,8 +32,8 @@ def shift_between(x: Floats, y: Floats, tolerance: float) -> Interval:
         AllTied: when one point on each side, or one against a constant, leaves no variance.
     """
     least, most = float(x[0] - y[-1]), float(x[-1] - y[0])
-    statistics = _Statistics(x, y)
-    at_least, at_most = statistics([least, most])
+    statistic = statistics(x, y)
+    at_least, at_most = statistic((least, most))
     searches: list[Search] = []
     for quantile in (QUANTILE, -QUANTILE, 0.0):
         if quantile and at_least - quantile <= 0.0:
@@ -44,16 +42,4 @@ def shift_between(x: Floats, y: Floats, tolerance: float) -> Interval:
             searches.append(found(most))
         else:
             searches.append(crossing(quantile, (least, at_least), (most, at_most), tolerance))
-    return Interval(*together(searches, statistics))
-
-
-class _Statistics:
-    """The rank sum in standard deviations from its mean, half a rank nearer to it (continuity correction)."""
-
-    def __init__(self, x: Floats, y: Floats) -> None:
-        self._n, self._m = len(x), len(y)
-        self._ranks = ranking(x, y)
-
-    def __call__(self, shifts: Sequence[float]) -> list[float]:
-        """The statistic at each shift."""
-        return [standardized(ranked, self._n, self._m) for ranked in self._ranks(shifts)]
+    return Interval(*together(searches, statistic))

@@ -1,6 +1,6 @@
 """The judge: a request in, an answer out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from zlib import crc32
 
@@ -11,7 +11,6 @@ from canary.kayenta.classify import find
 from canary.kayenta.compat import Compat
 from canary.kayenta.config import KayentaMetric
 from canary.kayenta.groups import Floats
-from canary.kayenta.options import Options, read_options
 from canary.kayenta.request import KayentaRequest, MetricSetPair
 from canary.kayenta.result import AnalysisResult, JudgeResult
 from canary.kayenta.samples import prepare
@@ -31,11 +30,10 @@ def judge(request: KayentaRequest, *, compat: Compat = Compat.EXACT, seed: int =
     """
     metrics = {metric.name: metric for metric in reversed(request.config.metrics)}
     asked = [(pair, _config_of(pair, metrics)) for pair in request.pairs]
-    options = {id(metric): read_options(metric, compat) for _, metric in asked}
     if compat is Compat.EXACT:
-        _refuse_flaws(asked, options)
+        _refuse_flaws(asked)
     with np.errstate(all="ignore"):  # overflow and infinities have documented outcomes
-        results = tuple(_result(pair, metric, options[id(metric)], compat, seed) for pair, metric in asked)
+        results = tuple(_result(pair, metric, compat, seed) for pair, metric in asked)
     scored = [result for result in results if not result.is_muted]
     groups = score_groups(scored, compat)
     return JudgeResult(results, groups, score(scored, groups, request.config, request.thresholds, compat))
@@ -66,9 +64,9 @@ def _config_of(pair: MetricSetPair, metrics: Mapping[str | None, KayentaMetric])
     return metrics[pair.name]
 
 
-def _refuse_flaws(asked: list[tuple[MetricSetPair, KayentaMetric]], options: Mapping[int, Options]) -> None:
+def _refuse_flaws(asked: Sequence[tuple[MetricSetPair, KayentaMetric]]) -> None:
     for pair, metric in asked:
-        if flaw := options[id(metric)].flaw:
+        if flaw := metric.options[Compat.EXACT].flaw:
             raise CanaryError(
                 f"the options of metric {pair.name!r} cannot be used",
                 why=flaw,
@@ -76,7 +74,8 @@ def _refuse_flaws(asked: list[tuple[MetricSetPair, KayentaMetric]], options: Map
             )
 
 
-def _result(pair: MetricSetPair, metric: KayentaMetric, options: Options, compat: Compat, seed: int) -> AnalysisResult:
+def _result(pair: MetricSetPair, metric: KayentaMetric, compat: Compat, seed: int) -> AnalysisResult:
+    options = metric.options[compat]
     experiment = prepare(_series(pair.experiment, pair.experiment_nulls, compat), options)
     control = prepare(_series(pair.control, pair.control_nulls, compat), options)
     finding = find(pair.name, experiment, control, options, compat, partial(_noise, pair, seed))

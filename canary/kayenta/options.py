@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 from canary.kayenta.compat import Compat
-from canary.kayenta.config import KayentaMetric
 
 #: Kayenta reads whole numbers as 32-bit ones and cannot convert longer ones.
 _LARGEST_INT: Final = 2**31 - 1
@@ -68,9 +67,12 @@ class Options:
     flaw: str = ""
 
 
-def read_options(metric: KayentaMetric, compat: Compat) -> Options:
-    """The options of `metric`; `flaw` says what is wrong with them, and such an option has its default."""
-    reader = _Reader((metric.analysis_configurations or {}).get("canary"), compat)
+def read_options(canary: Mapping[str, Any] | None, compat: Compat) -> Options:
+    """The options in a metric's `analysisConfigurations.canary`.
+
+    One that cannot be used has its default, and `flaw` says what is wrong with it.
+    """
+    reader = _Reader(canary, compat)
     measure = Measure.CLES if reader.text("effectSize.measure", "meanRatio") == "cles" else Measure.MEAN_RATIO
     limit = 0.5 if measure is Measure.CLES else 1.0
     limits = {key: reader.number(f"effectSize.{key}", limit) for key in _LIMITS}

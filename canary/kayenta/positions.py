@@ -1,4 +1,4 @@
-"""The ranks of one sample, moved by many shifts, among another: what shifts have settled is not looked up again."""
+"""The rank-sum statistic of large samples at many shifts: what shifts have settled is not looked up again."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -7,12 +7,17 @@ from typing import Final
 
 import numpy as np
 
-from canary.kayenta.groups import Floats, Groups, Whole
-from canary.kayenta.ranks import Ranked
+from canary.kayenta.groups import Flags, Floats, Groups, Whole
+from canary.kayenta.ranks import Ranked, standardized
 
-#: Cells of the table for each distinct value, and steps within a cell before a search ends it (measured: fastest).
+#: Cells of the table for each distinct value (measured).
 _CELLS: Final = 4
-_STEPS: Final = 4
+#: Part of the distinct values at either end that share one cell, lest a long tail leaves few cells for the rest.
+_TAIL: Final = 1 / 32
+#: Below this width, cells per unit would overflow: all values then share a cell, which is only slower.
+_NARROWEST: Final = 2.0**-900
+#: Values to look up at a time: more than 128 KiB are fresh memory from the system at every call, which is slower.
+_MOST_TOGETHER: Final = 12_000
 #: Pairs that may be open for each value, for a search among them to be quicker than a new one (measured).
 _NARROW: Final = 1
 
@@ -36,70 +41,95 @@ class Places:
     ties: int
 
 
-def places_at(moved: Floats, below: Whole, sizes: Whole, other: Groups) -> Places:
-    """The places of `moved` values, `sizes` of each, that are `below` among the distinct values of `other`."""
-    tied = (other.values.take(below) == moved).nonzero()[0]
+def places_at(below: Whole, is_tied: Flags, sizes: Whole, other: Groups) -> Places:
+    """The places of moved values.
+
+    Args:
+        below: of each, how many distinct values of `other` are smaller.
+        is_tied: of each, whether the next value of `other` is equal.
+        sizes: of each, how often it is there.
+        other: the other sample.
+    """
     counts = below if other.is_distinct else other.before.take(below)
     twice_below = 2 * int(counts.dot(sizes))
-    if not tied.size:
+    if not is_tied.any():
         return Places(below, below, twice_below, twice_below, 0)
-    through = below.copy()
-    through[tied] += 1
+    through = below + is_tied
+    tied = is_tied.nonzero()[0]
     own, others = sizes[tied], other.sizes[below[tied]]
     # Groups of a and b become one of a + b, for which t**3 - t is 3ab(a + b) more than for the two.
     ties = 3 * int((own * others * (own + others)).sum())
     return Places(below, through, twice_below, twice_below + int(own.dot(others)), ties)
 
 
+def search(moved: Floats, other: Groups) -> tuple[Whole, Flags]:
+    """Of each value, how many distinct values of `other` are smaller, and whether the next is equal."""
+    below = other.distinct.searchsorted(moved)
+    return below, other.values.take(below) == moved
+
+
 class Positions:
-    """The ranks of `{x - shift}` and `{y}` together, for many shifts.
+    """The standardized rank sum of `{x - shift}` against `{y}`, for many shifts.
 
     A table of equal cells gives about where a moved value stands; two shifts leave open, for one between them, only
     what lies between their places.
 
     Args:
-        x: the shifted sample; with `y` as `is_plain` wants them.
+        x: the shifted sample; no two values of it may come to be one by rounding.
         y: the other sample, of at least two distinct values.
     """
 
     def __init__(self, x: Groups, y: Groups) -> None:
         self._x, self._y = x, y
         self._ties = x.own_ties + y.own_ties
-        self._pairs = int(x.before[-1]) * int(y.before[-1])
-        self._start, self._end = float(y.values[0]), float(y.values[-2])
-        self._cells_per_unit = _CELLS * len(y.sizes) / (self._end - self._start)
-        cells = self._cells(y.distinct)
-        steps = np.concatenate((cells[:1] + 1, cells[1:] - cells[:-1], [2]))
+        self._pairs = x.count * y.count
+        tail = int(_TAIL * len(y.sizes))
+        self._start, end = float(y.values[tail]), float(y.values[-2 - tail])
+        width = end - self._start
+        self._cells_per_unit = _CELLS * len(y.sizes) / width if width > _NARROWEST else 0.0
+        self._last_cell = _CELLS * len(y.sizes) + 2
+        cells = np.concatenate((self._cells(y.distinct), [self._last_cell]))
+        steps = np.concatenate((cells[:1] + 1, cells[1:] - cells[:-1]))
         self._table = np.repeat(np.arange(len(steps)), steps)
         self._shifts: list[float] = []
         self._known: list[Places] = []
 
-    def ranks(self, shifts: Sequence[float]) -> list[Ranked]:
-        """The ranks at each shift; they lie between the differences of the samples' ends."""
-        return [self._ranked(self._remembered(shift)) for shift in shifts]
+    def statistics(self, shifts: Sequence[float]) -> list[float]:
+        """The rank sum at each shift, in standard deviations; shifts lie between the differences of the ends."""
+        new = [shift for shift in shifts if not self._settle(shift)]
+        if new:
+            for shift, places in zip(new, self._anew(new), strict=True):
+                self._keep(shift, places)
+        return [self._standardized(self._known[bisect_left(self._shifts, shift)]) for shift in shifts]
 
-    def _ranked(self, places: Places) -> Ranked:
-        return Ranked(places.twice - self._pairs, self._ties + places.ties)
+    def _standardized(self, places: Places) -> float:
+        ranked = Ranked(places.twice - self._pairs, self._ties + places.ties)
+        return standardized(ranked, self._x.count, self._y.count)
 
-    def _remembered(self, shift: float) -> Places:
+    def _keep(self, shift: float, places: Places) -> None:
         at = bisect_left(self._shifts, shift)
-        if at < len(self._shifts) and self._shifts[at] == shift:
-            return self._known[at]
-        places = self._between(shift, at) or self._anew(shift)
         self._shifts.insert(at, shift)
         self._known.insert(at, places)
-        return places
+
+    def _settle(self, shift: float) -> bool:
+        """Whether the places at `shift` are known, if need be by now, since the shifts next to it settle most."""
+        at = bisect_left(self._shifts, shift)
+        if at < len(self._shifts) and self._shifts[at] == shift:
+            return True
+        if places := self._between(shift, at):
+            self._keep(shift, places)
+        return places is not None
 
     def _between(self, shift: float, at: int) -> Places | None:
         """The places at `shift`, if the shifts next to it have settled most of them."""
         if not 0 < at < len(self._shifts):
             return None
         most, least = self._known[at - 1], self._known[at]
-        if most.twice - least.twice > _NARROW * int(self._x.before[-1]):
+        if most.twice - least.twice > _NARROW * self._x.count:
             return None
         undecided = (most.through != least.below).nonzero()[0]
         moved, sizes = self._x.values[undecided] - shift, self._x.sizes[undecided]
-        part = places_at(moved, self._y.distinct.searchsorted(moved), sizes, self._y)
+        part = places_at(*search(moved, self._y), sizes, self._y)
         settled = least.twice_below - 2 * int(self._y.before[least.below[undecided]].dot(sizes))
         return Places(
             _replaced(least.below, undecided, part.below),
@@ -109,30 +139,35 @@ class Positions:
             part.ties,
         )
 
-    def _anew(self, shift: float) -> Places:
-        moved = self._x.distinct - shift
-        first, last = moved.searchsorted(self._start), moved.searchsorted(self._end, "right")
-        below = np.zeros(len(moved), np.intp)
-        below[first:last] = self._find(moved[first:last])
-        below[last:] = len(self._y.sizes)
-        return places_at(moved, below, self._x.sizes, self._y)
+    def _anew(self, shifts: Sequence[float]) -> list[Places]:
+        """The places at each shift, looked up for several of them together where the arrays stay small."""
+        together = max(_MOST_TOGETHER // len(self._x.sizes), 1)
+        found = []
+        for first in range(0, len(shifts), together):
+            moved = self._x.distinct - np.array(shifts[first : first + together])[:, None]
+            below, is_tied = (each.reshape(moved.shape) for each in self._find(moved.ravel()))
+            found += [places_at(*each, self._x.sizes, self._y) for each in zip(below, is_tied, strict=True)]
+        return found
 
-    def _find(self, moved: Floats) -> Whole:
-        """Of each value, within the range of `y`, how many distinct values are smaller."""
+    def _find(self, moved: Floats) -> tuple[Whole, Flags]:
+        """What `search` finds: the first of the value's cell, or the next, or else by searching."""
         values = self._y.values
         below = self._table.take(self._cells(moved))
-        behind = (values.take(below) < moved).nonzero()[0]
-        for _ in range(_STEPS):
-            if not behind.size:
-                return below
-            below[behind] += 1
-            behind = behind[values.take(below[behind]) < moved[behind]]
-        below[behind] = values.searchsorted(moved[behind])
-        return below
+        below += values.take(below) < moved
+        nearest = values.take(below)
+        behind = (nearest < moved).nonzero()[0]
+        if behind.size:
+            below[behind] = values.searchsorted(moved.take(behind))
+            nearest[behind] = values.take(below.take(behind))
+        return below, nearest == moved
 
     def _cells(self, values: Floats) -> Whole:
         """The cell of each value: never falls where the values rise, so order between cells is order of values."""
-        return ((values - self._start) * self._cells_per_unit).astype(np.intp)
+        cells = values - self._start
+        cells *= self._cells_per_unit
+        np.maximum(cells, 0.0, out=cells)
+        np.minimum(cells, self._last_cell, out=cells)
+        return cells.astype(np.intp)
 
 
 def _replaced(whole: Whole, at: Whole, values: Whole) -> Whole:

@@ -1,7 +1,6 @@
 """The rank-sum statistic of two samples of which one is moved by a shift."""
 
 import math
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +42,6 @@ def rank(x: Floats, y: Floats, shift: float) -> Ranked:
     return Ranked(excess, grouped(np.sort(np.concatenate((moved, y)))).own_ties)
 
 
-@lru_cache(maxsize=256)
 def deviation(n: int, m: int, ties: int) -> float:
     """Standard deviation of a rank sum (Hollander and Wolfe 1999, section 4.1, with ties).
 
@@ -61,6 +59,10 @@ def deviation(n: int, m: int, ties: int) -> float:
 
 
 def standardized(ranked: Ranked, n: int, m: int) -> float:
-    """The rank sum in standard deviations from its mean, half a rank nearer to it (continuity correction)."""
+    """The rank sum in standard deviations from its mean, half a rank nearer to it (continuity correction).
+
+    Raises:
+        AllTied: when its standard deviation is 0.
+    """
     sign = (ranked.twice_excess > 0) - (ranked.twice_excess < 0)
-    return (ranked.twice_excess - sign) / 2.0 / deviation(n, m, ranked.ties)
+    return (ranked.twice_excess - sign) / (2.0 * deviation(n, m, ranked.ties))

@@ -45,13 +45,11 @@ class Sample:
         count = len(self.values)
         if not count:
             return Stats(0.0, 0.0, 0.0, 0.0, 0)
-        mean = float(np.add.reduce(self.values)) / count
-        mean += float(np.add.reduce(self.values - mean)) / count
-        std = 0.0
-        if count > 1:
-            residuals = self.values - mean
-            excess = float(np.add.reduce(residuals))
-            std = math.sqrt(max((float(residuals @ residuals) - excess * excess / count) / (count - 1), 0.0))
+        first = float(np.add.reduce(self.values)) / count
+        residuals = self.values - first
+        excess = float(np.add.reduce(residuals))
+        variance = (float(residuals.dot(residuals)) - excess * excess / count) / (count - 1) if count > 1 else 0.0
+        mean, std = first + excess / count, math.sqrt(variance) if variance >= 0 else math.nan
         return Stats(float(self.values[0]), float(self.values[-1]), mean, std, count)
 
 

@@ -1,7 +1,7 @@
 """Where a function crosses a level, by Brent's method as R's `uniroot` has it."""
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Final
 
 #: Asks for the function at one point after another, and gives the point that it looked for.
@@ -75,21 +75,19 @@ def together(searches: Sequence[Search], function: Callable[[Sequence[float]], l
     >>> together([crossing(3.0, (0.0, 5.0), (5.0, 0.0), 1e-4)], lambda points: [5.0 - point for point in points])
     [2.0]
     """
-    points = [math.nan] * len(searches)
-    values: list[float | None] = [None] * len(searches)
-    open_ = list(range(len(searches)))
-    while open_:
-        asking = []
-        for which in open_:
+    roots = [math.nan] * len(searches)
+    asking = [(which, search.send) for which, search in enumerate(searches)]
+    answers: Iterable[float | None] = [None] * len(searches)
+    while asking:
+        still, points = [], []
+        for (which, send), answer in zip(asking, answers, strict=True):
             try:
-                points[which] = searches[which].send(values[which])  # type: ignore[arg-type]  # None only starts it
-                asking.append(which)
+                points.append(send(answer))  # type: ignore[arg-type]  # None starts a generator
+                still.append((which, send))
             except StopIteration as end:
-                points[which] = end.value
-        for which, value in zip(asking, function([points[which] for which in asking]), strict=True):
-            values[which] = value
-        open_ = asking
-    return points
+                roots[which] = end.value
+        asking, answers = still, function(points)
+    return roots
 
 
 def _interpolated(
