@@ -139,7 +139,7 @@ class ArgoRules(_Settings):
 
     rules: Literal["argo"]
     compat: Compat = Field(
-        default=Compat.EXACT, description="`exact`: Argo's letter; `repaired`: without any value nothing passes."
+        default=Compat.REPAIRED, description="`repaired`: without any value nothing passes; `exact`: Argo's letter."
     )
     without_traffic: WithoutTraffic = Field(
         default=WithoutTraffic.EMPTY, description="What a side without requests gives: an empty result, or NaN."

@@ -69,10 +69,10 @@ def test_what_is_undecided_at_the_deadline_passes_as_in_argo() -> None:
     assert "ended before anything was decided" in judgment.reason
 
 
-def test_repaired_nothing_passes_without_ever_a_value() -> None:
+def test_nothing_passes_without_ever_a_value_unless_argos_letter_is_asked_for() -> None:
     never = [QUIET] * 3
-    assert judged(argo(duration="3m"), *never).verdict is Verdict.PASS
-    assert judged(argo(duration="3m", compat="repaired"), *never).verdict is Verdict.INCONCLUSIVE
+    assert judged(argo(duration="3m", compat="exact"), *never).verdict is Verdict.PASS
+    assert judged(argo(duration="3m"), *never).verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_measurement_waits_for_its_initial_delay_and_its_interval() -> None:
