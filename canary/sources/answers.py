@@ -95,7 +95,7 @@ def answered(asked: str, read: Callable[[], Reading], span: Span, late_after: ti
         asked: the query as it is sent.
         read: asks the store; a `SourceError` that it raises becomes the outcome.
         span: what was asked for; points outside are left out.
-        late_after: how old the newest point may be at the end of the span.
+        late_after: how old the newest point may be at the end of the span, besides one step of the series.
     """
     try:
         reading = read()
@@ -117,7 +117,8 @@ def _looked_through(asked: str, reading: Reading, span: Span, late_after: timede
     if newest_s is None:
         points = sum(each.values.size for each in series)
         return replace(answer, outcome=Outcome.NOT_A_NUMBER, message=f"all {points} points are NaN")
-    if span.end_s - newest_s > late_after.total_seconds():
+    # A point may stand for an interval that begins at its time and was over only at the next.
+    if span.end_s - newest_s > late_after.total_seconds() + _step_of(series, span):
         why = f"the newest point is from {moment(newest_s):%H:%M:%S}, {span.end_s - newest_s:.0f} s before the end"
         return replace(answer, outcome=Outcome.LATE, message=why)
     infinite = sum(int(np.isinf(each.values).sum()) for each in series)
@@ -125,3 +126,9 @@ def _looked_through(asked: str, reading: Reading, span: Span, late_after: timede
     if reading.missing:
         return replace(answer, outcome=Outcome.PARTIAL, message=reading.missing, notes=notes)
     return replace(answer, notes=notes)
+
+
+def _step_of(series: Sequence[Series], span: Span) -> float:
+    """Seconds between two points: the widest median among the series, or the span's step if that is wider."""
+    gaps = [float(np.median(np.diff(each.times_s))) for each in series if each.times_s.size > 1]
+    return max([span.step_s, *gaps])

@@ -9,11 +9,13 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from canary.config import MetricKind
 from canary.durations import Duration
 from canary.samples import EventCount, Gauge, Lacking, Moments, Sample
 from canary.sources import Answer, Outcome, Source
 from canary.sources.buckets import CumulativeHistogram
 from canary.sources.cumulate import COUNTABLE, CumulativeCount
+from canary.sources.pod_means import PodMeans
 from canary.sources.queries import Query, Scope, Span
 from canary.sources.series import Fidelity, Series
 
@@ -22,13 +24,14 @@ from canary.sources.series import Fidelity, Series
 BACK: Final = timedelta(minutes=5)
 _TOO_WEAK: Final = "too weak"
 _PARTS: Final = ("events", "requests", "buckets", "count", "total", "squares", "gauge")
-_SAMPLED: Final = (
-    frozenset({"events", "requests"}),
-    frozenset({"events"}),
-    frozenset({"buckets"}),
-    frozenset({"count", "total", "squares"}),
-    frozenset({"gauge"}),
-)
+_KINDS: Final[Mapping[frozenset[str], MetricKind]] = {
+    frozenset({"events", "requests"}): MetricKind.COUNTS,
+    frozenset({"events"}): MetricKind.EVENTS,
+    frozenset({"buckets"}): MetricKind.HISTOGRAM,
+    frozenset({"count", "total", "squares"}): MetricKind.MEAN,
+    frozenset({"count", "total"}): MetricKind.GAUGE,
+    frozenset({"gauge"}): MetricKind.GAUGE,
+}
 
 
 class Absent(StrEnum):
@@ -60,7 +63,7 @@ class Queries(BaseModel):
     buckets: QueryText | None = Field(default=None, description="Histogram: counters by bucket, upper edges as `le`.")
     count: QueryText | None = Field(default=None, description="Mean: number of observations, ...")
     total: QueryText | None = Field(default=None, description="... their sum, ...")
-    squares: QueryText | None = Field(default=None, description="... and the sum of their squares.")
+    squares: QueryText | None = Field(default=None, description="... and their squares'; without, pods' means.")
     gauge: QueryText | None = Field(default=None, description="Gauge: a series for each pod.")
     pod: str = Field(default="pod", description="Gauge: the label that names the pod.")
     scale: float = Field(default=1.0, gt=0, description="Values are multiplied with this: 1000 makes seconds ms.")
@@ -69,11 +72,20 @@ class Queries(BaseModel):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        given = [name for name in _PARTS if getattr(self, name) is not None]
-        if frozenset(given) not in _SAMPLED:
-            ways = "; ".join(" and ".join(sorted(each)) for each in _SAMPLED)
-            raise ValueError(f"{', '.join(given) or 'no query'} fits no kind of sample; what fits is {ways}")
+        if self._given not in _KINDS:
+            ways = "; ".join(f"{' and '.join(sorted(each))} ({kind})" for each, kind in _KINDS.items())
+            given = " and ".join(sorted(self._given)) or "no query"
+            raise ValueError(f"{given} fits no kind of sample; what fits is {ways}")
         return self
+
+    @property
+    def _given(self) -> frozenset[str]:
+        return frozenset(name for name in _PARTS if getattr(self, name) is not None)
+
+    @property
+    def kind(self) -> MetricKind:
+        """The kind of metric whose samples these queries give."""
+        return _KINDS[self._given]
 
     def parts(self, templates: Mapping[str, str] | None = None) -> dict[str, Query]:
         """What is asked for, by the names of the fields above.
@@ -81,8 +93,7 @@ class Queries(BaseModel):
         Raises:
             CanaryError: when a query is wrong in itself.
         """
-        given = {name: getattr(self, name) for name in _PARTS}
-        return {name: Query.of(value, templates) for name, value in given.items() if value is not None}
+        return {name: Query.of(getattr(self, name), templates) for name in _PARTS if name in self._given}
 
     def is_none_yet(self, part: str, answer: Answer) -> bool:
         """Whether an answer without series means that nothing happened yet."""
@@ -129,6 +140,7 @@ class Feed:
         self._parts = queries.parts(templates)
         begin_s = target.begin.timestamp()
         self._counts = {name: CumulativeCount(begin_s) for name in self._parts}
+        self._means = PodMeans(begin_s, queries.pod)
         self._histogram = CumulativeHistogram(begin_s, scale=queries.scale)
         self._seen_until = target.begin
         self.notes: tuple[str, ...] = ()
@@ -169,14 +181,22 @@ class Feed:
         for name, answer in answers.items():
             if weak := _weak(answer.series, COUNTABLE):
                 return Lacking(_TOO_WEAK, f"{name}: {weak}, and only raw counters or counts by interval can be summed")
-            closed_s = until.timestamp() - self._target.step.total_seconds()
-            self._counts[name].add(answer.series, math.nextafter(closed_s, math.inf))
+        closed_s = math.nextafter(until.timestamp() - self._target.step.total_seconds(), math.inf)
+        if "total" in answers and "squares" not in answers:
+            return self._of_means(self._means.add(answers["count"].series, answers["total"].series, closed_s))
+        for name, answer in answers.items():
+            self._counts[name].add(answer.series, closed_s)
         counts = {name: each.total for name, each in self._counts.items()}
         if "events" in counts:
             requests = round(counts["requests"]) if "requests" in counts else None
             return EventCount(round(counts["events"]), requests)
         scale = self._queries.scale
         return Moments(round(counts["count"]), counts["total"] * scale, counts["squares"] * scale**2)
+
+    def _of_means(self, means: Mapping[str, float]) -> Sample:
+        if not means:
+            return Lacking(Outcome.NO_DATA.value, "no pod observed anything since the last look")
+        return Gauge({pod: mean * self._queries.scale for pod, mean in means.items()})
 
     def _of_buckets(self, answer: Answer) -> Sample:
         if weak := _weak(answer.series, frozenset({Fidelity.COUNTER})):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from canary.config import MetricKind
 from canary.errors import CanaryError
 from canary.samples import EventCount, Gauge, Histogram, Lacking, Moments, Sample, checked
 from canary.sources import Answer, Fidelity, Outcome, Query, Scope, Series, Span, open_source
@@ -179,6 +180,18 @@ def test_count_sum_and_squares_make_moments() -> None:
     assert checked(sample) == sample
 
 
+def test_count_and_sum_alone_make_the_mean_of_each_pod_since_the_last_look() -> None:
+    pods = {"a": ({0: 10.0, 1: 12.0, 2: 16.0}, {0: 50.0, 1: 53.0, 2: 61.0}), "b": ({0: 1.0, 1: 2.0}, {0: 1.0, 1: 8.0})}
+    parts = {
+        name: {tags(pod=pod, path=path): points[place] for pod, points in pods.items() for path in "xy"}
+        for place, name in enumerate(("n", "s"))
+    }
+    feed = a_feed(Points(Fidelity.COUNTER, parts), count="n", total="s", scale=10)
+    assert feed.sample(minute(1)) == Gauge({"a": 15.0, "b": 70.0})
+    assert feed.sample(minute(2)) == Gauge({"a": 20.0})
+    assert feed.sample(minute(3)) == Lacking("no data", "no pod observed anything since the last look")
+
+
 def test_a_gauge_shows_the_newest_value_of_each_pod() -> None:
     series = {
         tags(pod="a"): {0: 1.0, 1: 2.0},
@@ -195,12 +208,25 @@ def test_pods_that_the_label_does_not_tell_apart_are_malformed() -> None:
     assert "2 series have 1 different values of the label 'pod'" in sample.why
 
 
-@pytest.mark.parametrize(
-    "queries", [{}, {"requests": "a"}, {"events": "a", "gauge": "b"}, {"count": "a", "total": "b"}]
-)
+@pytest.mark.parametrize("queries", [{}, {"requests": "a"}, {"events": "a", "gauge": "b"}, {"count": "a"}])
 def test_queries_that_fit_no_sample_are_an_error(queries: dict[str, str]) -> None:
     with pytest.raises(CanaryError, match="fits no kind of sample"):
         validated(Queries, queries, "queries are")
+
+
+@pytest.mark.parametrize(
+    ("parts", "kind"),
+    [
+        ("events requests", MetricKind.COUNTS),
+        ("events", MetricKind.EVENTS),
+        ("buckets", MetricKind.HISTOGRAM),
+        ("count total squares", MetricKind.MEAN),
+        ("count total", MetricKind.GAUGE),
+        ("gauge", MetricKind.GAUGE),
+    ],
+)
+def test_what_is_asked_says_which_kind_of_metric_it_is(parts: str, kind: MetricKind) -> None:
+    assert Queries.model_validate(dict.fromkeys(parts.split(), "a")).kind is kind
 
 
 def test_a_feed_reads_a_real_file_to_the_end(tmp_path: Path) -> None:
