@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from canary import CanaryConfig, CanaryError, Look, Verdict, judge
 from canary.kayenta import Compat, KayentaRequest
 from canary.kayenta import judge as judge_pairs
+from canary.pairs import judge_pairs as judge_by_evidence
 
 _NOTHING: Final = msgspec.Raw(b"null")
 
@@ -25,6 +26,7 @@ class PairJudge(StrEnum):
 
     KAYENTA = "kayenta"
     KAYENTA_REPAIRED = "kayenta-repaired"
+    SEQUENTIAL = "sequential"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,9 @@ def _looks(text: bytes) -> list[Look]:
 def _of_pairs(text: bytes, question: _Question, given: Given) -> Answer:
     if given.config is not None or given.thresholds is not None:
         text = _filled(question, given)
+    if given.judge is PairJudge.SEQUENTIAL:
+        result_text, judgment = judge_by_evidence(text)
+        return Answer(result_text, judgment.verdict)
     compat = Compat.REPAIRED if given.judge is PairJudge.KAYENTA_REPAIRED else Compat.EXACT
     result = judge_pairs(KayentaRequest.from_json(text), compat=compat)
     return Answer(result.to_json(), _VERDICTS[result.score.classification.value])

@@ -15,10 +15,15 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from canary import CanaryError
 from canary.kayenta import judge_json
-from gennaker.remote_judge.server import check_access
+from gennaker.cli.canary import app
+from gennaker.judging import Given, PairJudge
+from gennaker.remote_judge.app import Limits
+from gennaker.remote_judge.server import check_access, serve
+from gennaker.remote_judge.worker import ANSWER, FAILURE, reply
 
 GOLDEN = Path(__file__).parents[1] / "data" / "kayenta-golden.jsonl.gz"
 TOKEN = "0123456789abcdef"
@@ -165,9 +170,25 @@ def test_health_and_judges_are_told(client: httpx.Client) -> None:
 
 def test_the_repaired_judge_is_asked_when_chosen() -> None:
     case = next(case for case in golden() if case["family"] == "error" and "result" in case["expected"])
-    with serving("--judge", "kayenta-repaired") as (client, _):
-        repaired = client.post("judge", json=a_request(case)).json()
-    assert repaired["score"] != case["expected"]["result"]["score"]
+    kind, text = reply(json.dumps(a_request(case)).encode(), Given(judge=PairJudge.KAYENTA_REPAIRED))
+    assert kind == ANSWER
+    assert json.loads(text)["score"] != case["expected"]["result"]["score"]
+
+
+def test_a_question_that_breaks_the_judge_is_answered_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    kind, text = reply(b"{}", None)  # type: ignore[arg-type]  # whatever else could go wrong
+    assert (kind, text) == (FAILURE, b"{}")
+    assert "judge_failed" in caplog.text
+
+
+def test_the_sequential_judge_answers_in_kayentas_shape() -> None:
+    with serving("--judge", "sequential") as (client, _):
+        answer = client.post("judge", json=a_request())
+    kayentas = json.loads(judge_json(json.dumps(a_request())))
+    assert answer.status_code == 200
+    assert answer.json().keys() == kayentas.keys()
+    assert answer.json()["judgeName"] == "GennakerSequentialJudge-v1.0"
+    assert answer.json()["score"]["classification"] in ("Pass", "Marginal")
 
 
 def test_a_body_above_the_limit_is_refused_however_it_is_sent() -> None:
@@ -224,15 +245,9 @@ def test_a_server_told_to_stop_finishes_what_it_is_at() -> None:
         assert answer.result().status_code == 200
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gennaker.cli", "canary", "serve", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
 def test_a_port_that_is_taken_is_one_clear_error(client: httpx.Client) -> None:
-    result = run("--port", str(client.base_url.port))
-    assert result.returncode == 1
-    assert result.stderr.startswith(f"cannot listen on 127.0.0.1 port {client.base_url.port}: Address already in use")
+    with pytest.raises(CanaryError, match=f"cannot listen on 127.0.0.1 port {client.base_url.port}: Address already"):
+        serve(PairJudge.KAYENTA, "127.0.0.1", client.base_url.port or 0, "", Limits(1, 1.0, 1), lambda url: None)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
@@ -258,6 +273,6 @@ def test_a_token_that_could_be_guessed_or_does_not_fit_a_path_is_refused(token: 
     [(("--judge", "kayente"), "unknown judge 'kayente'"), (("--token-env", "NOT_SET"), "NOT_SET is not set")],
 )
 def test_a_wrong_option_is_a_usage_error(words: tuple[str, ...], said: str) -> None:
-    result = run(*words)
-    assert result.returncode == 2
+    result = CliRunner().invoke(app, ["serve", *words])
+    assert result.exit_code == 2
     assert said in " ".join(result.stderr.replace("│", " ").split())

@@ -8,7 +8,7 @@ import msgspec
 from pydantic import ValidationError
 
 from canary.kayenta import Compat, KayentaConfig
-from canary.kayenta.options import Direction, Measure, Options, read_options
+from canary.kayenta.options import Direction, Measure, Options
 from gennaker.canary_check.doubts import add_doubts
 from gennaker.canary_check.files import json_file
 from gennaker.canary_check.findings import Findings
@@ -33,7 +33,7 @@ def check_kayenta(path: Path) -> Findings:
             problems.add(f"{where}: {detail['msg'].removeprefix('Value error, ')}", *detail["loc"])
         return Findings(str(path), _KIND, problems=tuple(sorted(problems.problems)))
     for index, metric in enumerate(config.metrics):
-        if flaw := read_options(metric, Compat.EXACT).flaw:
+        if flaw := metric.options[Compat.EXACT].flaw:
             what = f"metric {metric.name!r}: {flaw}; Kayenta fails the whole analysis"
             problems.add(what, "metrics", index, "analysisConfigurations", "canary")
     add_doubts(config, warnings)
@@ -50,7 +50,7 @@ def _meaning(config: KayentaConfig) -> Iterator[str]:
     yield f"{metrics} in {in_groups}: {told or 'none'}."
     yield "Each metric passes or fails by a Mann-Whitney test at 98 %; the score is the weighted share that passes."
     for metric in config.metrics:
-        yield f"{metric.name}: {_metric(read_options(metric, Compat.EXACT))}"
+        yield f"{metric.name}: {_metric(metric.options[Compat.EXACT])}"
 
 
 def _number_of(count: int, what: str) -> str:

@@ -86,11 +86,7 @@ def _is_own(host: str) -> bool:
 def _listener(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen()
+        return socket.create_server((host, port), family=family)
     except OSError as error:
-        why = error.strerror or str(error)
-        raise CanaryError(f"cannot listen on {host} port {port}", why=why, mend="choose another --port") from error
-    return listener
+        what, why = f"cannot listen on {host} port {port}", error.strerror or str(error)
+        raise CanaryError(what, why=why, mend="choose another --port or --host") from error

@@ -118,6 +118,11 @@ def test_defects_are_repaired_when_asked() -> None:
     assert len(answers) > 150
 
 
+def test_pairs_may_be_judged_by_the_sequential_judge() -> None:
+    result = canary("judge", "--judge", "sequential", stdin=lines_of(golden(1)))
+    assert json.loads(result.stdout)["judgeName"] == "GennakerSequentialJudge-v1.0"
+
+
 @pytest.mark.parametrize(("passing", "marginal", "code"), [(0, 0, 0), (101, 100, 4), (102, 101, 3)])
 def test_the_exit_code_is_that_of_the_worst_answer(passing: float, marginal: float, code: int) -> None:
     best = {**golden(1)[0], "thresholds": {"pass": 0, "marginal": 0}}
@@ -140,7 +145,12 @@ def test_a_person_gets_the_sentences_of_a_judgment() -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("--thresholds", "95"), "expected two scores"), (("--compat", "loose"), "expected exact or repaired")],
+    [
+        (("--thresholds", "95"), "expected two scores"),
+        (("--compat", "loose"), "expected exact or repaired"),
+        (("--judge", "dredd"), "'dredd' is none of kayenta and sequential"),
+        (("--judge", "sequential", "--compat", "repaired"), "has no defects of Kayenta's"),
+    ],
 )
 def test_a_wrong_option_is_a_usage_error(words: tuple[str, ...], said: str) -> None:
     result = canary("judge", *words, stdin="")

@@ -14,7 +14,7 @@ from gennaker.cli.options import DEFAULT_FOLDER, Folder
 
 if TYPE_CHECKING:
     from canary import CanaryConfig, CanaryError
-    from gennaker.judging import Answer, Given
+    from gennaker.judging import Answer, PairJudge
 
 #: From the best to the worst.
 _ORDER = ("PASS", "INCONCLUSIVE", "FAIL", "ERROR")
@@ -33,6 +33,7 @@ def judge(
     thresholds: Annotated[
         str | None, typer.Option(help="For questions without them: Kayenta's scores PASS,MARGINAL, such as 95,75.")
     ] = None,
+    judge: Annotated[str, typer.Option(help="Judge of metric set pairs: kayenta or sequential.")] = "kayenta",
     compat: Annotated[str, typer.Option(help="Kayenta's defects: exact keeps them, repaired mends them.")] = "exact",
     table: Annotated[bool, typer.Option("--table", help="Tables for a person instead of JSON.")] = False,
     dags: Folder = DEFAULT_FOLDER,
@@ -47,9 +48,14 @@ def judge(
     judged.
     """
     from canary import CanaryError
-    from gennaker.judging import answer
+    from gennaker.judging import Given, answer
 
-    given = _given(config, profile, overrides, thresholds, compat, dags)
+    given = Given(
+        judge=_pair_judge(judge, compat),
+        config=_json_file(config) if config is not None and config.suffix == ".json" else None,
+        thresholds=_thresholds(thresholds) if thresholds is not None else None,
+        settings=_settings(profile, config, overrides, dags),
+    )
     verdicts, wrong = set(), 0
     for number, line in numbered_lines(questions):
         try:
@@ -67,36 +73,31 @@ def judge(
     raise typer.Exit(EXITS[max(verdicts, key=_ORDER.index)])
 
 
-def _given(
-    config: Path | None,
-    profile: str | None,
-    overrides: list[str] | None,
-    thresholds: str | None,
-    compat: str,
-    dags: Path,
-) -> "Given":
-    from gennaker.judging import Given, PairJudge
+def _pair_judge(judge: str, compat: str) -> "PairJudge":
+    from gennaker.judging import PairJudge
 
-    judges = {"exact": PairJudge.KAYENTA, "repaired": PairJudge.KAYENTA_REPAIRED}
-    if compat not in judges:
+    judges = {
+        ("kayenta", "exact"): PairJudge.KAYENTA,
+        ("kayenta", "repaired"): PairJudge.KAYENTA_REPAIRED,
+        ("sequential", "exact"): PairJudge.SEQUENTIAL,
+    }
+    if compat not in ("exact", "repaired"):
         raise typer.BadParameter(f"--compat: expected exact or repaired, found {compat!r}")
-    is_kayentas = config is not None and config.suffix == ".json"
-    return Given(
-        judge=judges[compat],
-        config=_json_file(config) if is_kayentas and config is not None else None,
-        thresholds=_thresholds(thresholds) if thresholds is not None else None,
-        settings=_settings(profile, None if is_kayentas else config, overrides, dags),
-    )
+    if (judge, compat) not in judges:
+        what = "has no defects of Kayenta's" if judge == "sequential" else "is none of kayenta and sequential"
+        raise typer.BadParameter(f"--judge: {judge!r} {what}")
+    return judges[judge, compat]
 
 
 def _settings(
     profile: str | None, config: Path | None, overrides: list[str] | None, dags: Path
 ) -> "CanaryConfig | None":
     """The settings for looks; None without any, which Kayenta's pairs do not need."""
-    is_asked = profile is not None or config is not None or overrides
+    file = config if config is not None and config.suffix != ".json" else None
+    is_asked = profile is not None or file is not None or overrides
     if not is_asked and not (dags / "canaries" / f"{DEFAULT_PROFILE}.yaml").is_file():
         return None
-    return chosen(profile, config, overrides, dags)
+    return chosen(profile, file, overrides, dags)
 
 
 def _json_file(path: Path) -> bytes:

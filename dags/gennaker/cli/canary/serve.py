@@ -9,7 +9,7 @@ import typer
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; one that others reach needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8090,
-    judge: Annotated[str, typer.Option(help="Judge to ask: kayenta or kayenta-repaired.")] = "kayenta",
+    judge: Annotated[str, typer.Option(help="Judge to ask: kayenta, kayenta-repaired or sequential.")] = "kayenta",
     token_env: Annotated[
         str | None, typer.Option(help="Environment variable that holds the token requests must carry.")
     ] = None,
