@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import numpy as np
+
 from canary.judgment import Judgment, MetricResult, Verdict
 from canary.kayenta import (
     AnalysisResult,
@@ -47,7 +49,8 @@ def _result(watched: Watched, found: Iterable[MetricResult]) -> AnalysisResult:
         if result.verdict is not Verdict.PASS:
             classification, reason = Classification.NODATA, result.sentence
     pair = watched.pair
-    experiment, control = (prepare(each, watched.options).stats for each in (pair.experiment, pair.control))
+    with np.errstate(all="ignore"):  # statistics of infinities and of sums that overflow are NaN
+        experiment, control = (prepare(each, watched.options).stats for each in (pair.experiment, pair.control))
     return AnalysisResult(
         name=pair.name,
         id=pair.id,

@@ -22,6 +22,8 @@ from canary.kayenta.groups import Floats
 from canary.kayenta.options import Direction, Options
 from canary.samples import MALFORMED, EventCount, Gauge, Lacking, Sample
 
+#: Beyond this, sums of counters are no longer exact in a double.
+_LARGEST: Final = 2.0**53
 _KINDS: Final = (MetricKind.COUNTS, MetricKind.EVENTS, MetricKind.GAUGE)
 
 
@@ -129,7 +131,7 @@ def _gauges(series: Floats) -> tuple[Sample | None, ...]:
 def _counts(series: Floats, requests: Floats | None) -> tuple[Sample | None, ...]:
     """Cumulative events, and requests where there are any; a point without data adds nothing."""
     if not all(_are_counts(each) for each in (series, requests) if each is not None):
-        why = "points are no whole numbers, as those of a rate or an extrapolated increase"
+        why = "points are no counts, but perhaps of a rate or an extrapolated increase"
         return (Lacking(MALFORMED, why),) * (1 + len(series))
     events = _cumulated(series)
     if requests is None:
@@ -138,8 +140,11 @@ def _counts(series: Floats, requests: Floats | None) -> tuple[Sample | None, ...
 
 
 def _are_counts(series: Floats) -> bool:
+    """Whether all points are whole, not negative, and together few enough to be exact in a double."""
     known = series[~np.isnan(series)]
-    return bool(np.all((known >= 0) & (known == np.floor(known)) & np.isfinite(known)))
+    if np.any((known < 0) | (known > _LARGEST) | (known != np.floor(known))):
+        return False
+    return bool(known.sum() <= _LARGEST)
 
 
 def _cumulated(series: Floats) -> list[int]:

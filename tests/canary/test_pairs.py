@@ -1,6 +1,7 @@
 """Kayenta's metric set pairs under the sequential judge."""
 
 import json
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,16 @@ def test_one_malformed_metric_is_named_and_holds_the_canary() -> None:
     assert [each["classification"] for each in result["results"]] == ["Pass", "Pass", "Nodata"]
     assert "malformed" in result["results"][2]["classificationReason"]
     assert result["score"]["classification"] == "Marginal"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [*product(("gauge", "events"), (1e308, -1e308, "Infinity", "-Infinity")), ("events", -3), ("events", 2**53)],
+)
+def test_points_that_cannot_be_never_pass(kind: str, value: float | str) -> None:
+    odd = a_gauge(factor=1, gennaker={"kind": kind})
+    odd["control"] = odd["experiment"] = [value] * POINTS
+    assert judge_pairs(a_request(odd))[1].verdict is not Verdict.PASS
 
 
 def test_points_without_data_are_left_out() -> None:

@@ -60,6 +60,15 @@ def test_a_line_that_cannot_be_judged_is_named_and_the_others_are_judged() -> No
     assert result.exit_code == 1
 
 
+def test_whatever_a_line_holds_the_next_one_is_judged() -> None:
+    odd, fine = golden(2)
+    odd["config"]["metrics"][0]["query"] = {"type": {}}
+    result = canary("judge", stdin=lines_of([odd, fine]))
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [answer.get("line") for answer in answers] == [1, None]
+    assert result.exit_code == 1
+
+
 def test_a_question_of_looks_is_answered_by_a_judgment() -> None:
     looks, config = some_looks(), load(DAGS).canary("standard", {})
     question = {"config": config.model_dump(mode="json"), "looks": looks}

@@ -1,6 +1,7 @@
 """`gennaker canary judge`: questions in, answers out, a line of JSON each."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from gennaker.cli.options import DEFAULT_FOLDER, Folder
 
 if TYPE_CHECKING:
     from canary import CanaryConfig, CanaryError
-    from gennaker.judging import Answer, PairJudge
+    from gennaker.judging import Answer, Given, PairJudge
 
 #: From the best to the worst.
 _ORDER = ("PASS", "INCONCLUSIVE", "FAIL", "ERROR")
@@ -47,8 +48,7 @@ def judge(
     Exits by the worst answer: 0 PASS, 4 INCONCLUSIVE (a marginal score), 3 FAIL, 5 ERROR; 1 when a line could not be
     judged.
     """
-    from canary import CanaryError
-    from gennaker.judging import Given, answer
+    from gennaker.judging import Given
 
     given = Given(
         judge=_pair_judge(judge, compat),
@@ -56,21 +56,35 @@ def judge(
         thresholds=_thresholds(thresholds) if thresholds is not None else None,
         settings=_settings(profile, config, overrides, dags),
     )
-    verdicts, wrong = set(), 0
+    verdicts, wrong = _judge_lines(questions, given, table=table)
+    if not verdicts and not wrong:
+        typer.echo(f"{questions} has no question", err=True)
+    if wrong or not verdicts:
+        raise typer.Exit(1)
+    raise typer.Exit(EXITS[max(verdicts, key=_ORDER.index)])
+
+
+def _judge_lines(questions: str, given: "Given", *, table: bool) -> tuple[set[str], int]:
+    """Prints the answer to each line; gives the verdicts there were, and how many lines could not be judged."""
+    from canary import CanaryError
+    from gennaker.judging import answer
+
+    verdicts, wrong = set[str](), 0
     for number, line in numbered_lines(questions):
         try:
             found = answer(line, given)
         except CanaryError as error:
             wrong += 1
             _print_error(number, error, table=table)
-            continue
-        verdicts.add(found.verdict.value)
-        _print(number, found, table=table)
-    if wrong or not verdicts:
-        if not wrong:
-            typer.echo(f"{questions} has no question", err=True)
-        raise typer.Exit(1)
-    raise typer.Exit(EXITS[max(verdicts, key=_ORDER.index)])
+        except Exception as error:  # a fault of ours, which is no reason to leave the other lines unjudged
+            logging.getLogger(__name__).exception("judge_failed line=%d", number)
+            wrong += 1
+            why, mend = type(error).__name__, "report it with the line"
+            _print_error(number, CanaryError("the judge failed", why=why, mend=mend), table=table)
+        else:
+            verdicts.add(found.verdict.value)
+            _print(number, found, table=table)
+    return verdicts, wrong
 
 
 def _pair_judge(judge: str, compat: str) -> "PairJudge":
