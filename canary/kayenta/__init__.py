@@ -3,6 +3,7 @@
 from canary.kayenta.compat import Compat
 from canary.kayenta.config import KayentaConfig, KayentaThresholds
 from canary.kayenta.judge import judge, judge_json
+from canary.kayenta.pairing import TaggedSeries, pair_by_tags
 from canary.kayenta.request import KayentaRequest, MetricSetPair
 from canary.kayenta.result import AnalysisResult, Classification, GroupScore, JudgeResult, ScoreClass, SummaryScore
 
@@ -18,6 +19,8 @@ __all__ = [
     "MetricSetPair",
     "ScoreClass",
     "SummaryScore",
+    "TaggedSeries",
     "judge",
     "judge_json",
+    "pair_by_tags",
 ]
