@@ -1,10 +1,10 @@
 """The metrics of a canary that the region's router does not show, read from the environment's metric sources."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from canary import CanaryConfig, Look, MetricConfig
 from canary.errors import CanaryError
@@ -73,15 +73,10 @@ def _feed(metric: MetricConfig, config: CanaryConfig, environment: Environment, 
             mend="name one of these, or add it to the environment",
         )
     queries = validated(Queries, metric.query, f"query of metric {metric.name!r} is")
-    target = Target(open_source(_hurried(settings, config.interval)), scope, begin, config.interval)
+    # A source may take no longer than a look: harm that other metrics show must not wait for it.
+    source = open_source(settings, patience=config.interval)
+    target = Target(source, scope, begin, config.interval)
     return Feed(queries, target)
-
-
-def _hurried(settings: Mapping[str, Any], interval: timedelta) -> Mapping[str, Any]:
-    """The settings with no more patience than one look has, unless they say how much: harm elsewhere must not wait."""
-    if "url" not in settings:
-        return settings
-    return {"patience": interval, "timeout": interval, **settings}
 
 
 def _sample(feed: Feed, at: datetime) -> Sample:

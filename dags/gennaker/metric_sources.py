@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from canary.config import CanaryConfig
+from canary.config import CanaryConfig, MetricConfig
 from canary.errors import CanaryError
 from gennaker.errors import unknown
 from gennaker.model import Environment
@@ -17,16 +17,20 @@ def flaws_of_sources(canary: CanaryConfig, environment: Environment) -> Iterator
             yield f"metric {metric.name}: {what} (environment {environment.environment})"
         elif metric.source:
             try:
-                _check(metric.query, environment.sources[metric.source])
+                _check(metric, environment.sources[metric.source])
             except CanaryError as error:
                 yield f"metric {metric.name}: {error}"
 
 
-def _check(query: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def _check(metric: MetricConfig, settings: Mapping[str, Any]) -> None:
     # They bring NumPy with them, which a pipeline without such metrics need not load.
     from canary.sources import open_source
     from canary.sources.feeds import Queries
     from canary.sources.queries import validated
 
-    validated(Queries, query, "query is")
+    queries = validated(Queries, metric.query, "query is")
+    queries.parts()
+    if queries.kind is not metric.kind_in_use:
+        what = f"its query gives {queries.kind}, and its kind is {metric.kind_in_use}"
+        raise CanaryError(what, mend="change one of the two")
     open_source(settings)

@@ -13,7 +13,10 @@ from canary.sources import Answer, Outcome, Query, Scope, Source, Span, open_sou
 from canary.sources.feeds import Feed, Queries, Target
 from tests.canary.sources.exporters import NATIVE, Exporter, a_prometheus, an_exporter
 
-pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="no Prometheus is installed")
+pytestmark = [
+    pytest.mark.prometheus,
+    pytest.mark.skipif(shutil.which("prometheus") is None, reason="no Prometheus is installed"),
+]
 
 STEP = timedelta(milliseconds=200)
 SCOPE = Scope("v2")
