@@ -1,6 +1,8 @@
 """`gennaker canary simulate` and `replay`: the verdict over time, bit for bit what a watch says."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -220,3 +222,9 @@ def test_a_judgment_that_nobody_knows_is_one_clear_error(decided: list[str], dag
     result = canary("replay", "run.canary.us", "--dags", dags)
     assert isinstance(result.exception, CanaryError)
     assert "no looks of 'run.canary.us'" in str(result.exception)
+
+
+def test_what_is_slow_to_import_is_imported_when_a_command_runs() -> None:
+    code = "import sys, gennaker.cli; print(sorted({'pydantic', 'numpy', 'fastapi', 'msgspec'} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert loaded.stdout == "[]\n"

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from canary.errors import CanaryError
-
 #: A line above this is refused unread: a week of 10,000 metrics by the minute has less in one.
 MAX_LINE: Final = 256_000_000
 
@@ -18,6 +16,8 @@ def numbered_lines(source: str) -> Iterator[tuple[int, bytes]]:
 
     Raises CanaryError when the file cannot be read, or has a line that is too long.
     """
+    from canary.errors import CanaryError  # pydantic comes with it, and would slow every other command
+
     with _opened(source) as stream:
         number = 0
         while line := stream.readline(MAX_LINE + 1):
@@ -32,6 +32,8 @@ def numbered_lines(source: str) -> Iterator[tuple[int, bytes]]:
 
 @contextmanager
 def _opened(source: str) -> Iterator[IO[bytes]]:
+    from canary.errors import CanaryError
+
     if source == "-":
         yield sys.stdin.buffer
         return

@@ -86,9 +86,6 @@ def print_judgment(judgment: Judgment, profile: str = "") -> None:
     for metric in judgment.metrics:
         if metric.sentence != judgment.reason:
             out.print(f"  {metric.name}: {metric.verdict}. {metric.sentence}")
-    if judgment.verdict is Verdict.INCONCLUSIVE and judgment.more_requests is not None:
-        minutes = f", about {judgment.more_minutes:.1f} min" if judgment.more_minutes is not None else ""
-        out.print(f"Needs about {judgment.more_requests:,} more requests a side{minutes}.")
 
 
 def print_answer(number: int, answer: "Answer") -> None:
