@@ -122,7 +122,8 @@ class _Stack:
     def readings(self, config: CanaryConfig, lacking: dict[str, Lacking]) -> list[Reading]:
         log_harm = self._shifts.log_harm()
         log_safe = self._protected.log_safe(self._shifts.log_weights(), self._shifts.levels)
-        limits = np.array([-np.log(config.alpha_of(metric)) for metric in self._metrics])
+        first, weights = self._metrics[0], np.array([metric.weight for metric in self._metrics])
+        limits = -np.log(config.alpha_of(first) / first.weight * weights)
         shown, columns = self._shown(log_safe, log_harm >= limits)
         rows = np.arange(len(shown))
         dispersion = self._shifts.dispersion()[rows, shown]

@@ -13,10 +13,12 @@ from canary.sequential.tilts import Floats, log_raised
 #: Baseline requests after which the protected edges are picked. Safety evidence starts there, so the pick is fair.
 EDGES_PICKED_AT: Final = 100
 #: Odds ratios that a safe canary may have; the square root of the margin joins them (benchmark of sequential canary
-#: tests, 2.8).
+#: tests, 2.8). Most are as good as their baseline, and little better.
 _SAFE_ODDS: Final = (0.6, 0.8, 0.9, 1.0)
+_SAFE_PRIOR: Final = np.log([0.1, 0.15, 0.2, 0.35, 0.2])
 #: Event probabilities that a safe canary may have, relative to the negligible one.
 _SAFE_PARTS: Final = np.array([0.1, 0.3, 0.6])
+_EVEN: Final = np.log(np.full(len(_SAFE_PARTS), 1 / len(_SAFE_PARTS)))
 #: Odds ratios that intervals are told in: dense about 1, where much traffic tells them apart.
 _STEPS: Final = np.log([1.06, 1.16, 1.35, 1.7, 2.4, 4, 9, 30, 100])
 _LOG_ODDS: Final = np.concatenate([-_STEPS[::-1], [0.0], _STEPS])
@@ -87,10 +89,10 @@ class ProtectedEdges:
             levels: the dispersions.
         """
         weights = np.take_along_axis(log_weights, self.edges[:, :, None], axis=1)
-        safe = averaged(self._likelihood, _even(self._likelihood), weights, levels)
+        safe = averaged(self._likelihood, _SAFE_PRIOR, weights, levels)
         if self._metric.negligible == 0:
             return safe
-        low = averaged(self._low, _even(self._low), weights, levels)
+        low = averaged(self._low, _EVEN, weights, levels)
         return np.logaddexp(safe, low) - np.log(2.0)
 
     def intervals(self, columns: Integers, dispersion: Floats, miss: float) -> Intervals:
@@ -143,10 +145,6 @@ def _peaks(likelihood: Floats) -> tuple[Floats, Floats]:
     tilt = np.divide(slope, bend, out=np.zeros_like(slope), where=is_top)
     peak: Floats = _LOG_ODDS[best] + 0.5 * tilt
     return peak, likelihood[rows, best] + np.where(is_top, 0.25 * slope * tilt / (below + above), 0.0)
-
-
-def _even(values: Floats) -> Floats:
-    return np.full(values.shape[-1], -np.log(values.shape[-1]))
 
 
 def _lowness(n_c: Floats, s_c: Floats, negligible: float) -> Floats:
