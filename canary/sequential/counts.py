@@ -41,24 +41,6 @@ class Counts(NamedTuple):
         """Requests of both sides together."""
         return self.requests_baseline + self.requests_canary
 
-    @property
-    def share(self) -> Floats:
-        """The canary's share of the requests; one half where there are none."""
-        total = self.requests
-        return np.divide(self.requests_canary, total, out=np.full_like(total, 0.5), where=total > 0)
-
-    @property
-    def residual(self) -> Floats:
-        """The canary's events above its share of all events."""
-        return self.events_canary - self.events * self.share
-
-    @property
-    def variance(self) -> Floats:
-        """Variance of the residual for independent requests (hypergeometric)."""
-        total, share = self.requests, self.share
-        spread = self.events * share * (1 - share)
-        return np.divide(spread * (total - self.events), total - 1, out=np.zeros_like(total), where=total > 1)
-
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "Counts":
         """Only the chosen entries."""
         return Counts(*(each[chosen] for each in self))

@@ -12,11 +12,16 @@ families). Two things tell the dispersion, both whatever the odds ratio is:
 - the events of both sides together over time: each block against those before it, forgotten by and by. It varies also
   by what both sides have in common, so it only says how large the dispersion can be at most, and a single leap
   (an incident begins or ends) says next to nothing.
+
+What makes the sides differ for longer than a tick shows less than it matters: with a side's error rate off by 15 % for
+a minute at a time and looks every 15 s, 2.6 % of canaries fail at alpha = 1 % at 3,000 requests/min. Looks as far apart
+as what lasts, or a known dispersion, mend it.
 """
 
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from canary.sequential.counts import Counts, Floats, log_sum_exp
 
@@ -27,6 +32,7 @@ LEVELS: Final[Floats] = np.exp2(np.arange(10.0))
 _BLOCK_VARIANCE: Final = 0.2
 #: How much of the past a block of both sides is compared with: each block weighs this much less than the next.
 _MEMORY: Final = 0.8
+_FORGETTING: Final = np.array([[_MEMORY], [_MEMORY], [_MEMORY**2]])
 #: Chance that a block is hit by an incident, and how much more it varies then. T6 has one that multiplies errors by 8.
 _LEAP: Final = 0.1
 _LEAP_SPREAD: Final = 30.0
@@ -45,47 +51,50 @@ class Dispersion:
     def __init__(self, size: int) -> None:
         self._totals = np.zeros((4, size))
         self._open = np.zeros((4, size))
-        self._split = np.zeros((4, size))
-        self._freedom = np.zeros(size)
-        self._squares = np.zeros(size)
+        self._blocks = np.zeros((4, size))
+        self._steps = np.zeros((2, size))
         self._past = np.zeros((3, size))
         self._both = np.zeros((size, len(_SPREADS)))
 
     def begin_step(self) -> None:
         """Lets what comes have another odds ratio than what was."""
-        self._freedom, self._squares = self._heterogeneity()
-        self._split[:] = 0.0
+        self._steps += self._heterogeneity()
+        self._blocks[:] = 0.0
         self._open[:] = 0.0
 
     def add(self, counts: Counts) -> None:
         """Takes in one tick of all rates."""
-        self._totals += np.stack(counts)
-        self._open += np.stack([counts.residual, counts.variance, counts.events, counts.requests])
-        closed = np.flatnonzero(self._open[1] >= _BLOCK_VARIANCE)
-        if not len(closed):
-            return
-        residual, variance, events, requests = self._open[:, closed]
-        self._split[:, closed] += np.stack([residual**2 / variance, residual, variance, np.ones_like(variance)])
-        self._compare(closed, events, requests)
-        self._open[:, closed] = 0.0
+        self._totals += counts
+        self._open += _moments(counts)
+        is_closed = self._open[1] >= _BLOCK_VARIANCE
+        if is_closed.any():
+            # A slice spares copies; nearly always all blocks close together.
+            self._close(slice(None) if is_closed.all() else np.flatnonzero(is_closed))
 
     def log_likelihood(self) -> Floats:
         """Logarithm of how likely all ticks are under each of `LEVELS`, up to a constant, of shape `(size, levels)`."""
-        freedom, squares = self._heterogeneity()
+        freedom, squares = self._steps + self._heterogeneity()
         split = -0.5 * (freedom[:, None] * np.log(LEVELS) + squares[:, None] / LEVELS)
         together = np.stack([self._both[:, shift : shift + len(LEVELS)] for shift in range(len(_COMMON))], axis=2)
-        return split + log_sum_exp(together + _COMMON, axis=2)
+        density: Floats = split + log_sum_exp(together + _COMMON, axis=2)
+        return density
 
-    def _heterogeneity(self) -> tuple[Floats, Floats]:
-        """Degrees of freedom and Cochran's Q of the split.
+    def _close(self, closed: slice | NDArray[np.intp]) -> None:
+        residual, variance, events, requests = self._open[:, closed]
+        self._blocks[:, closed] += (residual**2 / variance, residual, variance, np.ones_like(variance))
+        self._compare(closed, events, requests)
+        self._open[:, closed] = 0.0
+
+    def _heterogeneity(self) -> Floats:
+        """Degrees of freedom and Cochran's Q of the split since the step began, of shape `(2, size)`.
 
         Where nearly all events are on one side, the split varies hardly at all and says as little: the degrees of
         freedom shrink by the variance at the odds ratio seen over that at an odds ratio of 1.
         """
-        squares, residual, variance, blocks = self._split
+        squares, residual, variance, count = self._blocks
         common = np.divide(residual**2, variance, out=np.zeros_like(variance), where=variance > 0)
-        freedom = np.maximum(blocks - 1, 0.0) * self._told()
-        return self._freedom + freedom, self._squares + np.maximum(squares - common, 0.0)
+        told: Floats = np.stack([np.maximum(count - 1, 0.0) * self._told(), np.maximum(squares - common, 0.0)])
+        return told
 
     def _told(self) -> Floats:
         n_b, s_b, n_c, s_c = self._totals
@@ -98,18 +107,26 @@ class Dispersion:
         alike = events * (1 - events / total) * n_b * n_c / total**2
         return np.where(both_sides, np.minimum(seen / alike, 1.0), 0.0)
 
-    def _compare(self, closed: np.ndarray, events: Floats, requests: Floats) -> None:
+    def _compare(self, closed: slice | NDArray[np.intp], events: Floats, requests: Floats) -> None:
         """Takes in how far a block of both sides together is from those before it."""
         past_events, past_requests, past_weight = self._past[:, closed]
-        known = past_requests > 0
         rate = (events + past_events) / (requests + past_requests)
-        past = np.where(known, past_requests, 1.0)
+        # Before there is a past, nothing is told.
+        past = np.maximum(past_requests, 1.0)
         spread = rate * (1 - rate) * (1 / requests + past_weight / past**2)
-        told = known & (spread > 0)
+        told = (past_requests > 0) & (spread > 0)
         square = (events / requests - past_events / past) ** 2 / np.where(told, spread, 1.0)
-        self._both[closed] += np.where(told[:, None], _log_leaping(square), 0.0)
-        self._past[:, closed] = self._past[:, closed] * np.array([[_MEMORY], [_MEMORY], [_MEMORY**2]])
-        self._past[:, closed] += np.stack([events, requests, requests])
+        self._both[closed] += told[:, None] * _log_leaping(square)
+        self._past[:, closed] = self._past[:, closed] * _FORGETTING + (events, requests, requests)
+
+
+def _moments(counts: Counts) -> Floats:
+    """Residual and its variance, events and requests of one tick, of shape `(4, n)`."""
+    events, requests = counts.events, counts.requests
+    total = np.maximum(requests, 1.0)
+    share = counts.requests_canary / total
+    variance = events * share * (1 - share) * (requests - events) / np.maximum(requests - 1, 1.0)
+    return np.array((counts.events_canary - events * share, variance, events, requests))
 
 
 def _log_leaping(square: Floats) -> Floats:
