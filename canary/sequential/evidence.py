@@ -40,7 +40,7 @@ _EVEN_PARTS: Final = np.full(len(SAFE_PARTS), 1 / len(SAFE_PARTS))
 #: How much each of `LEVELS` is feared: its weight under the null hypothesis. Set by simulation so that clusters of mean
 #: size 2 and 5 (dispersion 3 and 9) stay within alpha, and within beta, at every rate of T5 (tests/bench/canary).
 #: Dispersions above 8 are feared less: were they feared as much, one tick could never prove anything.
-_FEARED_FOR_HARM: Final = np.array([1, 0.21, 0.21, 0.2, 0.01, 0.0025, 6e-4, 1.5e-4, 4e-5, 1e-5])
+_FEARED_FOR_HARM: Final = np.array([1, 0.3, 0.3, 0.23, 0.008, 0.0025, 6e-4, 1.5e-4, 4e-5, 1e-5])
 _FEARED_FOR_SAFETY: Final = np.array([1, 0.3, 0.3, 0.3, 0.03, 0.0075, 2e-3, 5e-4, 1e-4, 3e-5])
 
 
