@@ -7,9 +7,10 @@ It is the ratio of how likely the ticks are under harm (or safety) and under the
 odds ratios and over dispersions (`canary/sequential/dispersion.py`). The null hypothesis has the most likely of its
 odds ratios, which is at its edge or, if that is among them, at the peak. With L the conditional log likelihood and P
 its peak, ticks under odds ratio w and dispersion d are as likely as exp((L(w) - P) / d) / sqrt(d) times what they say
-about d. Above the line counts what is likely; below it, what is feared. Dispersion 1 counts in full below, so that for
-independent requests evidence is an e-value by theorem; one that weighs c(d) there gives a mean of at most 1 / c(d).
-How often harm is seen where there is none is measured, in tests/bench/canary.
+about d. Above the line counts what is likely; below it, what is feared. Dispersion 1 counts in full below, so the part
+of the evidence that bets on independent requests (0.9 of it) is an e-value by theorem when they are. The rest is one as
+far as squares of residuals are as from normal counts, and where dispersion d weighs c(d) below, as far as that goes,
+its mean is at most 1 / c(d). How often harm is seen where there is none is measured, in tests/bench/canary.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from canary.sequential.steps import log_over_steps
 from canary.sequential.tempering import LIKELY, Tempering
 
 #: Odds ratios that harm may have, relative to the tolerance (benchmark of sequential canary tests, 2.2, and 200 for
-#: outages), and how likely each is thought to be: harm of 1.2 to 7 times is found 6 % sooner than with even weights.
+#: outages), and how likely each is thought to be: harm of 1.5 to 10 times is found 3 % sooner than with even weights.
 HARM_ODDS: Final = np.array([1.02, 1.05, 1.1, 1.2, 1.35, 1.6, 2, 2.7, 4, 7, 15, 40, 200])
 _HARM_WEIGHTS: Final = np.array([0.03, 0.04, 0.06, 0.1, 0.13, 0.14, 0.15, 0.12, 0.1, 0.07, 0.04, 0.012, 0.008])
 #: Odds ratios that a safe canary may have; the square root of the margin joins them (ibid., 2.8).
