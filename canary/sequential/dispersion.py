@@ -14,8 +14,8 @@ families). Two things tell the dispersion, both whatever the odds ratio is:
   (an incident begins or ends) says next to nothing.
 
 What makes the sides differ for longer than a tick shows less than it matters: with a side's error rate off by 15 % for
-a minute at a time and looks every 15 s, some 3 % of canaries fail at alpha = 1 % at 3,000 requests/min. Looks as far apart
-as what lasts, or a known dispersion, mend it.
+a minute at a time and looks every 15 s, some 3 % of canaries fail at alpha = 1 % at 3,000 requests a minute. Looks as
+far apart as what lasts, or a known dispersion, mend it.
 """
 
 from typing import Final
