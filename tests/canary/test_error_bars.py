@@ -70,7 +70,7 @@ def within(rate: float, runs: int = 1000) -> float:
 
 @pytest.mark.parametrize(("n_b", "n_c", "events"), [(3, 3, 2), (10, 4, 7), (40, 90, 30), (49, 4000, 50)])
 def test_the_likelihood_ratio_of_counts_has_mean_one_without_harm(n_b: int, n_c: int, events: int) -> None:
-    splits = np.arange(max(0, events - n_b), min(n_c, events) + 1)
+    splits = np.arange(max(0, events - n_b), min(n_c, events) + 1.0)
     ones = np.ones(len(splits))
     ratio = np.exp(log_likelihood(Counts(n_b * ones, events - splits, n_c * ones, splits * ones), LOG_ODDS))
     chance = stats.hypergeom(n_b + n_c, events, n_c).pmf(splits)
@@ -86,7 +86,7 @@ def test_the_exact_likelihood_is_fishers_noncentral_hypergeometric() -> None:
 @pytest.mark.parametrize(("n_b", "n_c"), [(EXACT_BELOW_REQUESTS, EXACT_BELOW_REQUESTS), (60, 1_200), (5_000, 250)])
 def test_the_closed_form_has_mean_one_without_harm_however_few_the_events_are(n_b: int, n_c: int) -> None:
     for events in (1, 2, 7, 40, 90):
-        splits = np.arange(max(0, events - n_b), min(n_c, events) + 1)
+        splits = np.arange(max(0, events - n_b), min(n_c, events) + 1.0)
         ones = np.ones(len(splits))
         ratio = np.exp(log_likelihood(Counts(n_b * ones, events - splits, n_c * ones, splits * ones), LOG_ODDS))
         chance = stats.hypergeom(n_b + n_c, events, n_c).pmf(splits)
