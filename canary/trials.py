@@ -16,7 +16,7 @@ from canary.samples import NO_DATA, EventCount, Histogram, Lacking, Sample
 from canary.sequential.error_rate import CountsPanel
 from canary.sequential.estimates import Progress
 from canary.sequential.latency import HistogramPanel
-from canary.sequential.metrics import Panel, result_of
+from canary.sequential.metrics import Limits, Panel, result_of
 from canary.sequential.verdicts import decide
 from canary.session import Session, start
 from canary.simulation import BEGIN, EDGES_MS, Drawn, Floats, Load, Traffic
@@ -112,7 +112,7 @@ class _SideBySide:
     """The sequential judge, each trial a metric of its panels, so that all are judged at once."""
 
     def __init__(self, config: CanaryConfig, trials: int) -> None:
-        self._config, self._metrics = config, _guarded(config)
+        self._config, self._metrics, self._limits = config, _guarded(config), Limits.of(config)
         self._elapsed = timedelta(0)
         self._watched_s = 0.0
         self._requests = np.zeros((2, trials), np.int64)
@@ -134,7 +134,7 @@ class _SideBySide:
         found: dict[int, Verdict] = {}
         for trial in still_open:
             results = [
-                result_of(readings[metric.name][trial], metric, self._config, looks=0) for metric in self._metrics
+                result_of(readings[metric.name][trial], metric, self._limits, looks=0) for metric in self._metrics
             ]
             progress = Progress(self._watched_s, *(int(count) for count in self._requests[:, trial]))
             verdict = decide(results, "", progress, self._config).verdict

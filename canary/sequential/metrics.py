@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from canary import wording
 from canary.config import CanaryConfig, MetricConfig
@@ -68,9 +68,30 @@ class Reading:
     is_weak: bool = False
 
 
-def result_of(reading: Reading, metric: MetricConfig, config: CanaryConfig, looks: int) -> MetricResult:
+class Limits(NamedTuple):
+    """What evidence has to pass; worked out once, as it is for all metrics together.
+
+    Args:
+        alpha_of_weight: what a metric of weight 1 may spend of alpha.
+        log_safe: natural logarithm of the limit of the evidence for safety.
+    """
+
+    alpha_of_weight: float
+    log_safe: float
+
+    @classmethod
+    def of(cls, config: CanaryConfig) -> "Limits":
+        """The limits under a configuration."""
+        return cls(config.alpha / sum(metric.weight for metric in config.metrics), -math.log(config.beta))
+
+    def log_harm(self, metric: MetricConfig) -> float:
+        """Natural logarithm of the limit of a metric's evidence for harm."""
+        return -math.log(self.alpha_of_weight * metric.weight)
+
+
+def result_of(reading: Reading, metric: MetricConfig, limits: Limits, looks: int) -> MetricResult:
     """The result of a metric: harm before safety, and neither before either limit is passed."""
-    log_limit_harm, log_limit_safe = -math.log(config.alpha_of(metric)), -math.log(config.beta)
+    log_limit_harm, log_limit_safe = limits.log_harm(metric), limits.log_safe
     if reading.log_harm >= log_limit_harm:
         verdict = Verdict.FAIL
     elif reading.lacking is not None and reading.lacking.outcome not in _MAY_COME:

@@ -13,7 +13,7 @@ from canary.sequential.events import EventPanel
 from canary.sequential.gauges import GaugePanel
 from canary.sequential.latency import HistogramPanel
 from canary.sequential.means import MeanPanel
-from canary.sequential.metrics import Panel, Reading, result_of
+from canary.sequential.metrics import Limits, Panel, Reading, result_of
 from canary.sequential.share import ShareWatch
 from canary.sequential.verdicts import Decision, decide
 from canary.ticks import Tick, Ticker
@@ -37,6 +37,7 @@ class SequentialSession:
 
     def __init__(self, config: CanaryConfig) -> None:
         self._config = config
+        self._limits = Limits.of(config)
         self._panels: dict[MetricKind, Panel] = {}
         self._ticker = Ticker([metric.name for metric in config.metrics])
         self._share = ShareWatch()
@@ -102,7 +103,7 @@ class SequentialSession:
         for kind, panel in self._panels.items():
             readings |= zip((metric.name for metric in self._of(kind)), panel.readings(), strict=True)
         results = tuple(
-            result_of(readings[metric.name], metric, self._config, self._looks - 1) for metric in self._config.metrics
+            result_of(readings[metric.name], metric, self._limits, self._looks - 1) for metric in self._config.metrics
         )
         return self._judged(decide(results, self._share.fault(), self._step, self._config), results)
 

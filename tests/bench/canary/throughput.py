@@ -13,7 +13,7 @@ from canary.samples import EventCount
 from canary.sequential.counts import Counts
 from canary.sequential.error_rate import CountsPanel
 from canary.sequential.evidence import RateEvidence
-from canary.sequential.metrics import result_of
+from canary.sequential.metrics import Limits, result_of
 from canary.ticks import Pair, Tick
 from tests.bench.canary.rows import Row
 from tests.bench.canary.traffic import Load
@@ -60,8 +60,9 @@ def _service(size: int, repetitions: int) -> list[Row]:
     readings = panel.readings()
 
     def results() -> None:
+        limits = Limits.of(config)
         for reading, metric in zip(readings, metrics, strict=True):
-            result_of(reading, metric, config, 1)
+            result_of(reading, metric, limits, 1)
 
     told_s = _best(results, 2)
     name = f"{size:,} metrics, a look every {TICK_S} s"

@@ -11,7 +11,7 @@ from canary.config import MetricConfig
 from canary.samples import EventCount, Gauge, Lacking, Sample
 from canary.sequential.counts import Counts, log_likelihood
 from canary.sequential.events import EventPanel, by_share
-from canary.sequential.metrics import Reading, result_of
+from canary.sequential.metrics import Limits, Reading, result_of
 from canary.ticks import Pair, Tick
 
 NAME = "crashes"
@@ -42,7 +42,7 @@ def read(ticks: list[Tick], metric: MetricConfig | None = None) -> Reading:
 
 def verdict(ticks: list[Tick], metric: MetricConfig | None = None) -> Verdict:
     metric = metric or a_metric()
-    return result_of(read(ticks, metric), metric, CanaryConfig(metrics=(metric,)), len(ticks)).verdict
+    return result_of(read(ticks, metric), metric, Limits.of(CanaryConfig(metrics=(metric,))), len(ticks)).verdict
 
 
 @pytest.mark.parametrize(

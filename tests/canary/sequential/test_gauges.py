@@ -13,7 +13,7 @@ from canary import CanaryConfig, Verdict
 from canary.config import MetricConfig
 from canary.samples import EventCount, Gauge, Lacking
 from canary.sequential.gauges import GaugePanel
-from canary.sequential.metrics import Reading, result_of
+from canary.sequential.metrics import Limits, Reading, result_of
 from canary.sequential.mixtures import Floats
 from canary.sequential.pods import PodEvidence, PodMeans, welch
 from canary.sequential.prewhitened import HIGHEST, Prewhitened
@@ -61,7 +61,9 @@ def read(ticks: list[Tick], metric: MetricConfig | None = None, *, is_stepped: b
 
 def verdict(ticks: list[Tick], metric: MetricConfig | None = None) -> Verdict:
     metric = metric or a_metric()
-    return result_of(read(ticks, metric), metric, CanaryConfig(metrics=(metric,), duration=HOUR), len(ticks)).verdict
+    return result_of(
+        read(ticks, metric), metric, Limits.of(CanaryConfig(metrics=(metric,), duration=HOUR)), len(ticks)
+    ).verdict
 
 
 def pods_of(tick: Tick) -> tuple[dict[str, float], dict[str, float]]:

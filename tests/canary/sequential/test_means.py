@@ -12,7 +12,7 @@ from canary import CanaryConfig, Verdict
 from canary.config import MetricConfig, MetricKind
 from canary.samples import EventCount, Lacking, Moments
 from canary.sequential.means import MeanPanel
-from canary.sequential.metrics import Reading, result_of
+from canary.sequential.metrics import Limits, Reading, result_of
 from canary.sequential.mixtures import Floats
 from canary.sequential.ratios import LEAST_OBSERVATIONS, RatioEvidence, Sums, is_enough
 from canary.ticks import Pair, Tick
@@ -51,7 +51,7 @@ def read(ticks: list[Tick], metric: MetricConfig | None = None, *, is_stepped: b
 
 def verdict(ticks: list[Tick], metric: MetricConfig | None = None) -> Verdict:
     metric = metric or a_metric()
-    return result_of(read(ticks, metric), metric, CanaryConfig(metrics=(metric,)), len(ticks)).verdict
+    return result_of(read(ticks, metric), metric, Limits.of(CanaryConfig(metrics=(metric,))), len(ticks)).verdict
 
 
 def swapped(tick: Tick) -> Tick:
