@@ -19,8 +19,8 @@ _SAFE_PRIOR: Final = np.log([0.1, 0.15, 0.2, 0.35, 0.2])
 #: Event probabilities that a safe canary may have, relative to the negligible one.
 _SAFE_PARTS: Final = np.array([0.1, 0.3, 0.6])
 _EVEN: Final = np.log(np.full(len(_SAFE_PARTS), 1 / len(_SAFE_PARTS)))
-#: Odds ratios that intervals are told in: dense about 1, where much traffic tells them apart.
-_STEPS: Final = np.log([1.06, 1.16, 1.35, 1.7, 2.4, 4, 9, 30, 100])
+#: Odds ratios that intervals are told in: from a hundredth to a hundred, each about 16 % above the last up to ten.
+_STEPS: Final = np.array([*np.arange(0.15, 2.35, 0.15), 2.7, 3.4, np.log(100)])
 _LOG_ODDS: Final = np.concatenate([-_STEPS[::-1], [0.0], _STEPS])
 
 
@@ -63,13 +63,13 @@ class ProtectedEdges:
         rows = np.flatnonzero(self.is_picked)
         if not len(rows):
             return
-        counts = [each[rows[:, None], self.edges[rows]].ravel() for each in (n_b, s_b, n_c, s_c)]
+        n_b, s_b, n_c, s_c = (each[rows[:, None], self.edges[rows]].ravel() for each in (n_b, s_b, n_c, s_c))
         shape = (len(rows), self.edges.shape[1], -1)
-        gain = log_raised(*counts, self._log_odds).reshape(shape)
+        gain = log_raised(n_b, s_b, n_c, s_c, self._log_odds).reshape(shape)
         self._likelihood[rows] += gain[:, :, : self._safe - 1] - gain[:, :, self._safe - 1 : self._safe]
         self._odds[rows] += gain[:, :, self._safe :]
         if (negligible := self._metric.negligible) > 0:
-            self._low[rows] += _lowness(counts[2], counts[3], negligible).reshape(shape)
+            self._low[rows] += _lowness(n_c, s_c, negligible).reshape(shape)
 
     def pick(self, seen: Floats) -> None:
         """Picks edges by the baseline's requests so far, of shape `(size, buckets)`, where there are enough."""
@@ -93,7 +93,8 @@ class ProtectedEdges:
         if self._metric.negligible == 0:
             return safe
         low = averaged(self._low, _EVEN, weights, levels)
-        return np.logaddexp(safe, low) - np.log(2.0)
+        both: Floats = np.logaddexp(safe, low) - np.log(2.0)
+        return both
 
     def intervals(self, columns: Integers, dispersion: Floats, miss: float) -> Intervals:
         """The odds ratio at one protected edge of each histogram.
@@ -110,11 +111,14 @@ def intervals_of(likelihood: Floats, miss: float) -> Intervals:
     """Odds ratios from log likelihood ratios of odds of a hundredth to a hundred, of shape `(n, odds)`.
 
     The confidence sequence is where the evidence against an odds ratio, mixed over all others, is below `1 / miss`.
-    Between grid points the root of what a point lacks to the best one is nearly a straight line.
+    Between grid points the root of what a point lacks to the best one is nearly a straight line, and a peak narrower
+    than the grid is mixed over as the parabola that it is.
     """
-    peak, top = _peaks(likelihood)
+    peak, top, bend = _peaks(likelihood)
+    width = np.minimum(np.sqrt(np.pi / bend) / (_LOG_ODDS[-1] - _LOG_ODDS[0]), 1.0)
+    mixed = np.maximum(log_mean_exp(likelihood, axis=1), top + np.log(np.maximum(width, 1e-300)))
     lacking = np.sqrt(np.maximum(top[:, None] - likelihood, 0.0)) * np.sign(_LOG_ODDS - peak[:, None])
-    reach = np.sqrt(np.maximum(top - log_mean_exp(likelihood, axis=1) - np.log(miss), 0.0))
+    reach = np.sqrt(np.maximum(top - mixed - np.log(miss), 0.0))
     low, high = (np.exp(_crossing(lacking, bound)) for bound in (-reach, reach))
     is_blank = ~likelihood.any(axis=1)
     low[lacking[:, 0] >= -reach], high[lacking[:, -1] <= reach] = 0.0, np.inf
@@ -133,8 +137,8 @@ def _crossing(rising: Floats, bound: Floats) -> Floats:
     return crossing
 
 
-def _peaks(likelihood: Floats) -> tuple[Floats, Floats]:
-    """Logarithm of the most likely odds and its likelihood: top of the parabola through the best three points."""
+def _peaks(likelihood: Floats) -> tuple[Floats, Floats, Floats]:
+    """The parabola through the best three points: its peak (logarithm of the odds), top, and bend (infinite: none)."""
     rows, best = np.arange(len(likelihood)), likelihood.argmax(axis=1)
     inner = np.clip(best, 1, len(_LOG_ODDS) - 2)
     below, above = _LOG_ODDS[inner] - _LOG_ODDS[inner - 1], _LOG_ODDS[inner + 1] - _LOG_ODDS[inner]
@@ -143,8 +147,9 @@ def _peaks(likelihood: Floats) -> tuple[Floats, Floats]:
     bend, slope = fall / below + rise / above, fall * above / below - rise * below / above
     is_top = (inner == best) & (bend > 0)
     tilt = np.divide(slope, bend, out=np.zeros_like(slope), where=is_top)
+    top = likelihood[rows, best] + np.where(is_top, 0.25 * slope * tilt / (below + above), 0.0)
     peak: Floats = _LOG_ODDS[best] + 0.5 * tilt
-    return peak, likelihood[rows, best] + np.where(is_top, 0.25 * slope * tilt / (below + above), 0.0)
+    return peak, top, np.where(is_top, bend / (below + above), np.inf)
 
 
 def _lowness(n_c: Floats, s_c: Floats, negligible: float) -> Floats:
