@@ -58,10 +58,9 @@ class RankEvidence:
     def residual(self, baseline: Floats, canary: Floats) -> tuple[Floats, Floats]:
         """What the canary scores above its share, and the variance of that for independent requests."""
         both = baseline + canary
-        n_c, total = canary.sum(axis=1), both.sum(axis=1)
-        share = np.divide(n_c, total, out=np.zeros_like(total), where=total > 0)
-        mean = np.divide((self._scores * both).sum(axis=1), total, out=np.zeros_like(total), where=total > 0)
-        centred = self._scores - mean[:, None]
+        total = np.maximum(both.sum(axis=1), 1.0)
+        share = canary.sum(axis=1) / total
+        centred = self._scores - ((self._scores * both).sum(axis=1) / total)[:, None]
         return (centred * canary).sum(axis=1), share * (1 - share) * (centred**2 * both).sum(axis=1)
 
     def parts(self) -> list[Floats]:

@@ -83,26 +83,26 @@ class SharedScatter:
 
     def __init__(self, size: int, buckets: int) -> None:
         self._last = np.zeros((2, size, buckets))
+        self._was_seen = np.zeros(size, bool)
         self._pairs = np.zeros(size)
         self._squares = np.zeros(size)
 
     def add(self, baseline: Floats, canary: Floats) -> None:
         """Takes in one tick: requests by bucket, each of shape `(size, buckets)`."""
         both = baseline + canary
-        n_c, total = canary.sum(axis=1, keepdims=True), both.sum(axis=1, keepdims=True)
-        share = np.divide(n_c, total, out=np.zeros_like(total), where=total > 0)
-        part = np.divide(both, total, out=np.zeros_like(both), where=total > 0)
-        now = np.stack([canary - share * both, share * (1 - share) * both * (1 - part)])
-        seen, was_seen = now[1].sum(axis=1) > 0, self._last[1].sum(axis=1) > 0
-        variance = now[1] + self._last[1]
+        total = np.maximum(both.sum(axis=1, keepdims=True), 1.0)
+        share = canary.sum(axis=1, keepdims=True) / total
+        now = np.empty_like(self._last)
+        now[0], now[1] = canary - share * both, share * (1 - share) * both * (1 - both / total)
+        seen, variance = now[1].any(axis=1), now[1] + self._last[1]
         whole = variance.sum(axis=1)
-        paired = seen & was_seen
+        paired = seen & self._was_seen
         # As many independent differences as buckets of equal variance would give.
-        pairs = np.divide(whole**2, (variance**2).sum(axis=1), out=np.zeros_like(whole), where=paired)
-        squares = ((now[0] - self._last[0]) ** 2).sum(axis=1)
-        self._pairs += pairs
-        self._squares += pairs * np.divide(squares, whole, out=np.zeros_like(whole), where=paired)
-        self._last = np.where(seen[None, :, None], now, self._last)
+        parts = np.maximum((variance**2).sum(axis=1), 1e-300)
+        self._pairs += np.where(paired, whole**2 / parts, 0.0)
+        self._squares += np.where(paired, whole * ((now[0] - self._last[0]) ** 2).sum(axis=1) / parts, 0.0)
+        np.copyto(self._last, now, where=seen[:, None])
+        self._was_seen |= seen
 
     def weighed(self, most: float) -> tuple[Floats, Floats]:
         """Differences and their squares, as if they were at most `most`."""

@@ -94,7 +94,7 @@ class ShiftEvidence:
 def above(histogram: Floats) -> tuple[Floats, Floats]:
     """Requests, and requests above each edge, each of shape `(size, edges)`."""
     over = np.cumsum(histogram[:, ::-1], axis=1)
-    return np.broadcast_to(over[:, -1:], (len(over), over.shape[1] - 1)), over[:, -2::-1]
+    return np.repeat(over[:, -1:], over.shape[1] - 1, axis=1), over[:, -2::-1]
 
 
 def _residual(n_b: Floats, s_b: Floats, n_c: Floats, s_c: Floats) -> tuple[Floats, Floats]:

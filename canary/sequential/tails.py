@@ -53,10 +53,15 @@ class TailEvidence:
         """Takes in one tick: requests, and those above each edge, each of shape `(size, edges)`."""
         events = s_b + s_c
         told = (self._stakes > -np.inf) & (events > 0) & (events < n_b + n_c) & (n_b > 0) & (n_c > 0)
-        gain = log_raised(n_b[told], s_b[told], n_c[told], s_c[told], self._log_odds)
+        which = np.flatnonzero(told)
+        gain = log_raised(
+            n_b.ravel()[which], s_b.ravel()[which], n_c.ravel()[which], s_c.ravel()[which], self._log_odds
+        )
         gain = gain[:, 1:] - gain[:, :1]
-        self._likelihood[told] += np.minimum(gain, self._most[told])
-        self._most[told] = np.maximum(self._most[told], gain)
+        likelihood, most = (each.reshape(-1, gain.shape[1]) for each in (self._likelihood, self._most))
+        capped = most[which]
+        likelihood[which] += np.minimum(gain, capped)
+        most[which] = np.maximum(capped, gain)
 
     def place(self, seen: Floats, log_weights: Callable[[], Floats]) -> None:
         """Places the stakes of the next tick, by all requests seen so far, of shape `(size, buckets)`."""

@@ -54,7 +54,7 @@ def log_tilted(baseline: Floats, canary: Floats, log_ratio: Floats) -> Floats:
         spread = _weighed(both, chance * (1 - chance))
         log_mean = -_weighed(both, np.log1p(-chance)) - total * np.log1p(fair) - n_c * np.log(odds / fair)
         log_mean -= 0.5 * np.log(spread / fair_spread)
-        gain = _weighed(canary, log_ratio) - log_mean - slack(fair_spread) * np.ptp(log_ratio, axis=1)
+        gain = _weighed(canary, log_ratio) - log_mean - slack(fair_spread) * (log_ratio[:, -1] - log_ratio[:, 0])
     return np.where((n_b > 0) & (n_c > 0), gain, 0.0)
 
 
