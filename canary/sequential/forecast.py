@@ -31,7 +31,8 @@ def need(
     """What a metric that compares odds ratios still needs, in expectation.
 
     Given an event, it is the canary's with probability s when the sides are alike, and s_w when its odds are w times as
-    high: the evidence grows by the Kullback-Leibler divergence of the two for each event, over the dispersion.
+    high: the evidence grows by the Kullback-Leibler divergence of the two for each event, over the dispersion. A canary
+    with fewer events than are negligible is certified by that alone, if sooner.
 
     Args:
         metric: its margin, and the probability that is negligible.
@@ -48,22 +49,21 @@ def need(
     if metric.kind_in_use not in (MetricKind.COUNTS, MetricKind.HISTOGRAM) or not all(sizes):
         return NOTHING_KNOWN
     share, smaller = sizes[1] / sum(sizes), min(sizes) / sum(sizes)
-    if not any(rates):
-        # Requests without an event are evidence against the negligible probability (of which a tenth is likely).
-        growth = 0.9 * metric.negligible * share / smaller
-        return Need(None, _observations(missing[1], growth / dispersion))
     harmful = metric.margin * share / (metric.margin * share + 1 - share)
     events = rates[0] if rates[0] > 0 else rates[1]
     events_if_harmful = events * (1 - share + metric.margin * share)
+    below_margin = events * _divergence(share, harmful)
+    below_negligible = share * _divergence(rates[1], metric.negligible) if rates[1] < metric.negligible else 0.0
     return Need(
         _observations(missing[0], events_if_harmful * _divergence(harmful, share) / (smaller * dispersion)),
-        _observations(missing[1], events * _divergence(share, harmful) / (smaller * dispersion)),
+        _observations(missing[1], max(below_margin, below_negligible) / (smaller * dispersion)),
     )
 
 
 def _divergence(one: float, other: float) -> float:
     """Kullback-Leibler divergence of two coins, in nats."""
-    return one * math.log(one / other) + (1 - one) * math.log((1 - one) / (1 - other))
+    heads = one * math.log(one / other) if one > 0 else 0.0
+    return heads + (1 - one) * math.log((1 - one) / (1 - other)) if one < 1 else heads
 
 
 def _observations(log_missing: float, growth: float) -> int | None:
