@@ -13,7 +13,9 @@ from canary.kayenta.ranks import Ranked, standardized
 #: Cells of the table for each distinct value (measured).
 _CELLS: Final = 4
 #: Part of the distinct values at either end that share one cell, lest a long tail leaves few cells for the rest.
-_TAIL: Final = 1 / 32
+_TAIL: Final = 1 / 64
+#: Shifts to remember: memory that is used again is quicker than more of it (measured).
+_MOST_KNOWN: Final = 8
 #: Below this width, cells per unit would overflow: all values then share a cell, which is only slower.
 _NARROWEST: Final = 2.0**-900
 #: Values to look up at a time: more than 128 KiB are fresh memory from the system at every call, which is slower.
@@ -88,6 +90,9 @@ class Positions:
         width = end - self._start
         self._cells_per_unit = _CELLS * len(y.sizes) / width if width > _NARROWEST else 0.0
         self._last_cell = _CELLS * len(y.sizes) + 2
+        # Memory that is used again at every shift, which is quicker than new memory.
+        room = max(_MOST_TOGETHER, len(x.sizes), len(y.sizes))
+        self._nearest, self._whole = np.empty(room), np.empty(room, np.intp)
         cells = np.concatenate((self._cells(y.distinct), [self._last_cell]))
         steps = np.concatenate((cells[:1] + 1, cells[1:] - cells[:-1]))
         self._table = np.repeat(np.arange(len(steps)), steps)
@@ -96,11 +101,15 @@ class Positions:
 
     def statistics(self, shifts: Sequence[float]) -> list[float]:
         """The rank sum at each shift, in standard deviations; shifts lie between the differences of the ends."""
-        new = [shift for shift in shifts if not self._settle(shift)]
-        if new:
-            for shift, places in zip(new, self._anew(new), strict=True):
-                self._keep(shift, places)
-        return [self._standardized(self._known[bisect_left(self._shifts, shift)]) for shift in shifts]
+        found: dict[float, Places] = {}
+        for shift in shifts:
+            if places := self._settled(shift):
+                found[shift] = places
+        new = [shift for shift in shifts if shift not in found]
+        for shift, places in zip(new, self._anew(new), strict=True):
+            self._keep(shift, places)
+            found[shift] = places
+        return [self._standardized(found[shift]) for shift in shifts]
 
     def _standardized(self, places: Places) -> float:
         ranked = Ranked(places.twice - self._pairs, self._ties + places.ties)
@@ -110,15 +119,19 @@ class Positions:
         at = bisect_left(self._shifts, shift)
         self._shifts.insert(at, shift)
         self._known.insert(at, places)
+        if len(self._known) > _MOST_KNOWN:
+            farthest = 0 if shift - self._shifts[0] > self._shifts[-1] - shift else -1
+            del self._shifts[farthest], self._known[farthest]
 
-    def _settle(self, shift: float) -> bool:
-        """Whether the places at `shift` are known, if need be by now, since the shifts next to it settle most."""
+    def _settled(self, shift: float) -> Places | None:
+        """The places at `shift`, if they are known, or the shifts next to it settle most of them."""
         at = bisect_left(self._shifts, shift)
         if at < len(self._shifts) and self._shifts[at] == shift:
-            return True
-        if places := self._between(shift, at):
+            return self._known[at]
+        places = self._between(shift, at)
+        if places is not None:
             self._keep(shift, places)
-        return places is not None
+        return places
 
     def _between(self, shift: float, at: int) -> Places | None:
         """The places at `shift`, if the shifts next to it have settled most of them."""
@@ -146,15 +159,20 @@ class Positions:
         for first in range(0, len(shifts), together):
             moved = self._x.distinct - np.array(shifts[first : first + together])[:, None]
             below, is_tied = (each.reshape(moved.shape) for each in self._find(moved.ravel()))
-            found += [places_at(*each, self._x.sizes, self._y) for each in zip(below, is_tied, strict=True)]
+            if is_tied.any():
+                found += [places_at(*each, self._x.sizes, self._y) for each in zip(below, is_tied, strict=True)]
+            else:
+                sums = 2 * self._y.before.take(below).dot(self._x.sizes)
+                found += [Places(each, each, twice, twice, 0) for each, twice in zip(below, sums.tolist(), strict=True)]
         return found
 
     def _find(self, moved: Floats) -> tuple[Whole, Flags]:
         """What `search` finds: the first of the value's cell, or the next, or else by searching."""
-        values = self._y.values
+        values, nearest = self._y.values, self._nearest[: len(moved)]
         below = self._table.take(self._cells(moved))
-        below += values.take(below) < moved
-        nearest = values.take(below)
+        values.take(below, out=nearest, mode="clip")
+        below += nearest < moved
+        values.take(below, out=nearest, mode="clip")
         behind = (nearest < moved).nonzero()[0]
         if behind.size:
             below[behind] = values.searchsorted(moved.take(behind))
@@ -163,11 +181,13 @@ class Positions:
 
     def _cells(self, values: Floats) -> Whole:
         """The cell of each value: never falls where the values rise, so order between cells is order of values."""
-        cells = values - self._start
+        cells, whole = self._nearest[: len(values)], self._whole[: len(values)]
+        np.subtract(values, self._start, out=cells)
         cells *= self._cells_per_unit
         np.maximum(cells, 0.0, out=cells)
         np.minimum(cells, self._last_cell, out=cells)
-        return cells.astype(np.intp)
+        np.copyto(whole, cells, casting="unsafe")
+        return whole
 
 
 def _replaced(whole: Whole, at: Whole, values: Whole) -> Whole:
