@@ -1,22 +1,24 @@
 """A judgment as one HTML page that needs nothing else."""
 
-import io
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from canary import figures, wording
+from canary import figures, tables, wording
 from canary.config import CanaryConfig
+from canary.drawings import drawn
 from canary.durations import format_duration
-from canary.judgment import Judgment, MetricResult, Verdict
+from canary.figures import Watched
+from canary.figures.histograms import both_histograms
+from canary.figures.pod_view import has_pods
+from canary.judgment import Judgment, Verdict
 from canary.looks import Look
-from canary.session import start
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,12 +29,25 @@ _HEADINGS: Final = {
     Verdict.INCONCLUSIVE: "Inconclusive: not enough evidence",
     Verdict.ERROR: "Error: the canary cannot be judged",
 }
+#: Metrics that are drawn. More are a page that nobody scrolls, and seconds to make.
+MOST_DRAWN: Final = 12
+#: Characters of the settings that are shown.
+_MOST_SETTINGS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """The pictures of one metric."""
+
+    name: str
+    sentence: str
+    figures: list[Markup]
 
 
 def render_report(
     config: CanaryConfig, looks: Sequence[Look], judgment: Judgment, title: str, facts: Mapping[str, str]
 ) -> str:
-    """The judgment as a self-contained HTML page: why first, then numbers and pictures.
+    """The judgment as a self-contained HTML page: why first, then numbers and pictures, the worst metric first.
 
     Args:
         config: what it was judged by.
@@ -41,58 +56,79 @@ def render_report(
         title: heading of the page, such as the service and the versions.
         facts: what else the reader should know, in the order it is to be shown.
     """
-    usable, judgments = _replayed(config, looks)
-    drawn = [figures.evidence(judgments)] if judgments else []
-    drawn += [figures.odds_ratios(judgment.metrics)] if judgment.metrics else []
-    drawn += [figures.latency(usable), figures.error_rate(usable)] if len(usable) > 1 else []
+    worst = tables.worst_first(judgment)
+    sentences: dict[str, list[str]] = {}
+    for result in worst:
+        sentences.setdefault(tables.metric_of(result, config), []).append(result.sentence)
+    shown = list(sentences)[:MOST_DRAWN]
+    canary = Watched(config, looks, judgment, shown)
+    draw = _Drawer()
+    is_open = judgment.verdict is Verdict.INCONCLUSIVE and tables.has_evidence(judgment)
+    overview = draw.all([partial(figures.effects, worst[:MOST_DRAWN]), partial(figures.traffic, canary)])
+    cards = [
+        _Card(name.replace("_", " "), " ".join(sentences[name][:3]), draw.all(_pictures(canary, name)))
+        for name in shown
+    ]
+    needs = [tables.missing(each) for each in worst if each.verdict is not Verdict.PASS] if is_open else []
     return _template().render(
         title=title,
         heading=_HEADINGS[judgment.verdict],
         judgment=judgment,
         facts={**facts, **_own_facts(config, judgment)},
-        rows=[_row(metric) for metric in judgment.metrics],
+        rows=[tables.row(result, config, judgment) for result in worst],
+        has_evidence=tables.has_evidence(judgment),
+        needs=needs[:MOST_DRAWN],
+        are_needs_cut=len(needs) > MOST_DRAWN,
         level=wording.percent(1 - config.beta),
-        figures=[_inline_svg(figure) for figure in drawn],
-        settings=json.dumps(config.model_dump(mode="json")),
+        overview=overview if worst else [],
+        cards=cards,
+        total=len(sentences),
+        is_thinned=canary.is_thinned,
+        settings=_settings(config),
     )
 
 
-def _replayed(config: CanaryConfig, looks: Sequence[Look]) -> tuple[list[Look], list[Judgment]]:
-    """The looks that a judge takes in, with its judgment after each; others cannot be drawn."""
-    session, usable, judgments = start(config), list[Look](), list[Judgment]()
-    for look in looks:
-        judgment = session.add(look)
-        if judgment.looks > len(usable):
-            usable.append(look)
-            judgments.append(judgment)
-    return usable, judgments
+def _settings(config: CanaryConfig) -> str:
+    text = json.dumps(config.model_dump(mode="json", exclude_defaults=True), indent=1)
+    return text if len(text) <= _MOST_SETTINGS else f"{text[:_MOST_SETTINGS]} …"
+
+
+class _Drawer:
+    """Draws figures, each with a number of its own on the page."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def all(self, pictures: Sequence[Callable[[], "Figure"]]) -> list[Markup]:
+        first = self._count + 1
+        self._count += len(pictures)
+        return [drawn(picture(), number) for number, picture in enumerate(pictures, start=first)]
+
+
+def _pictures(canary: Watched, metric: str) -> list[Callable[[], "Figure"]]:
+    """The figures that have something to show of a metric."""
+    is_judged = tables.has_evidence(canary.judgment)
+    pictures: list[Callable[..., Figure]] = [figures.evidence] if is_judged else []
+    if canary.stretches:
+        pictures.append(figures.series)
+    if both_histograms(canary, metric) is not None:
+        pictures += [figures.distributions, figures.quantile_differences]
+    if has_pods(canary, metric):
+        pictures.append(figures.pods)
+    return [partial(picture, canary, metric) for picture in pictures]
 
 
 def _own_facts(config: CanaryConfig, judgment: Judgment) -> dict[str, str]:
-    return {
-        "Decided by": judgment.decided_by.replace("_", " ") or "–",
-        "Watched for": f"{format_duration(timedelta(seconds=round(judgment.elapsed_s)))}, {judgment.looks} looks",
+    watched = f"{format_duration(timedelta(seconds=round(judgment.elapsed_s)))}, {judgment.looks:,} looks"
+    told = {
+        "Decided by": judgment.decided_by.replace("_", " ") or tables.NOTHING,
+        "Watched for": watched,
         "Requests, baseline": f"{judgment.requests_baseline:,}",
         "Requests, canary": f"{judgment.requests_canary:,}",
-        "Threshold profile": config.profile or "–",
-        "False alarms allowed": wording.percent(config.alpha),
+        "Judge": config.judge.value,
+        "Threshold profile": config.profile or tables.NOTHING,
     }
-
-
-def _row(metric: MetricResult) -> dict[str, str]:
-    threshold = f" over {metric.threshold:g}" if metric.threshold is not None else ""
-    high = "∞" if metric.high is None else f"{metric.high:.2g}"
-    return {
-        "name": metric.name.replace("_", " ") + threshold,
-        "verdict": metric.verdict,
-        "baseline": "–" if metric.baseline_value is None else wording.percent(metric.baseline_value),
-        "canary": "–" if metric.canary_value is None else wording.percent(metric.canary_value),
-        "effect": "–" if metric.effect is None else f"{metric.effect:.2g}",
-        "interval": "–" if metric.low is None else f"{metric.low:.2g} … {high}",
-        "harm": f"{wording.evidence(metric.log_evidence_harm)} / {wording.evidence(metric.log_limit_harm)}",
-        "safe": f"{wording.evidence(metric.log_evidence_safe)} / {wording.evidence(metric.log_limit_safe)}",
-        "dispersion": f"{metric.dispersion:.1f}",
-    }
+    return {**told, "False alarms allowed": wording.percent(config.alpha)} if tables.has_evidence(judgment) else told
 
 
 @cache
@@ -100,17 +136,3 @@ def _template() -> Template:
     loader = PackageLoader("canary", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template("report.html.j2")
-
-
-def _inline_svg(figure: "Figure") -> Markup:
-    """The figure as an SVG element whose colours are the page's own."""
-    from matplotlib import rc_context
-
-    text = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "canary"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    for name, colour in figures.COLOURS.items():
-        svg = svg.replace(colour, f"var(--{name})")
-    return Markup(re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL))
