@@ -8,10 +8,10 @@ READY   = $(VENV)/.ready
 NONE_IS_FINE = $(if $(ARGS),|| [ $$? = 5 ])
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down doctor test lint bench-canary clean
+.PHONY: help demo up down doctor test lint bench-canary notebooks clean
 
 help:           ## list the targets
-	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: export GENNAKER_DEMO_STARTED_AT := $(shell date +%s)
 demo: $(READY)  ## ship four releases of a small service, and see two of them rolled back
@@ -40,8 +40,11 @@ lint: $(READY)  ## ruff, mypy --strict, and the floors' import rule
 	@echo "make: mypy"; $(BIN)/mypy
 	@echo "make: lint-imports"; $(BIN)/lint-imports
 
-bench-canary: $(READY) ## measure the canary judges and write docs/canary-performance.md (an hour; ARGS="counts")
+bench-canary: $(READY) ## measure the canary judges, write docs/canary-performance.md (ARGS="counts" chooses)
 	@$(BIN)/python -m tests.bench.canary $(ARGS)
+
+notebooks: $(READY) ## open the analysts' notebooks in JupyterLab, in an environment of its own
+	@VENV=$(VENV) .ci/notebooks lab $(ARGS)
 
 clean:          ## stop all of it and remove the state folder (.gennaker)
 	@if [ -x $(BIN)/gennaker ]; then $(BIN)/gennaker down; fi
