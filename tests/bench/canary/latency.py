@@ -99,7 +99,7 @@ def _in_a_ramp(rng: np.random.Generator, runs: int, rate: float) -> Floats:
 
 def _unrest(scale: float) -> Iterator[Row]:
     """Alike sides whose requests are not independent; no theorem holds here."""
-    figure, runs, alpha = "1 False alarms", _runs(400, scale), 0.01
+    figure, runs, alpha = "1 False alarms", _runs(300, scale), 0.01
     kinds = {
         "in clusters of mean size 2": lambda rng, rate: _clusters(rng, runs, rate, 2),
         "in clusters of mean size 5": lambda rng, rate: _clusters(rng, runs, rate, 5),
@@ -179,19 +179,19 @@ def _delays(scale: float) -> Iterator[Row]:
 
 
 def _safety(scale: float) -> Iterator[Row]:
-    figure, beta, runs = "4 Certified promote", 0.05, _runs(2000, scale)
+    figure, beta, runs = "4 Certified promote", 0.05, _runs(1000, scale)
     for name, level, bar in (("the median", 0.45, 0.5), ("p90", 0.9, 1.0)):
         metric = MetricConfig(name="latency", margin=1.25, protect=(level,), negligible=0)
         alike = Shift("", 0.0).probabilities()
         minutes, known = (
             float(
-                np.median(_certified(np.random.default_rng([5, round(bar)]), runs // 4, alike, metric, beta, 60, each))
+                np.median(_certified(np.random.default_rng([5, round(bar)]), runs // 2, alike, metric, beta, 60, each))
             )
             for each in (None, 1.0)
         )
         cell, note = (
             f"latency 100 rps, edge at {name}, margin 1.25",
-            f"dispersion known {known:g} min, {runs // 4} runs",
+            f"dispersion known {known:g} min, {runs // 2} runs",
         )
         yield Row(figure, f"{cell}: alike", minutes, "min", bar, note=note)
         at_margin = alike[0], _at_margin(alike[0], level, metric.margin)
