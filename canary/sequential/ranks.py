@@ -79,6 +79,7 @@ def _normal_scores(seen: Floats) -> Floats:
 
 def _first_scores(edges: Floats) -> Floats:
     """Logarithms of the edges; their order where one is not positive."""
-    marks = np.log(edges) / _SPREAD if edges[0] > 0 else np.arange(len(edges), dtype=float)
+    marks: Floats = np.log(edges) / _SPREAD if edges[0] > 0 else np.arange(len(edges), dtype=float)
     scores = np.concatenate([marks[:1], (marks[1:] + marks[:-1]) / 2, marks[-1:]])
-    return np.clip(scores - np.median(scores), -4, 4)
+    clipped: Floats = np.clip(scores - np.median(scores), -4, 4)
+    return clipped
