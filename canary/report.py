@@ -57,18 +57,15 @@ def render_report(
         facts: what else the reader should know, in the order it is to be shown.
     """
     worst = tables.worst_first(judgment)
-    sentences: dict[str, list[str]] = {}
+    sentences: dict[str, dict[str, None]] = {}
     for result in worst:
-        sentences.setdefault(tables.metric_of(result, config), []).append(result.sentence)
+        sentences.setdefault(tables.metric_of(result, config), {})[result.sentence] = None
     shown = list(sentences)[:MOST_DRAWN]
     canary = Watched(config, looks, judgment, shown)
     draw = _Drawer()
     is_open = judgment.verdict is Verdict.INCONCLUSIVE and tables.has_evidence(judgment)
     overview = draw.all([partial(figures.effects, worst[:MOST_DRAWN]), partial(figures.traffic, canary)])
-    cards = [
-        _Card(name.replace("_", " "), " ".join(sentences[name][:3]), draw.all(_pictures(canary, name)))
-        for name in shown
-    ]
+    cards = [_Card(name, " ".join(list(sentences[name])[:3]), draw.all(_pictures(canary, name))) for name in shown]
     needs = [tables.missing(each) for each in worst if each.verdict is not Verdict.PASS] if is_open else []
     return _template().render(
         title=title,
@@ -121,7 +118,7 @@ def _pictures(canary: Watched, metric: str) -> list[Callable[[], "Figure"]]:
 def _own_facts(config: CanaryConfig, judgment: Judgment) -> dict[str, str]:
     watched = f"{format_duration(timedelta(seconds=round(judgment.elapsed_s)))}, {judgment.looks:,} looks"
     told = {
-        "Decided by": judgment.decided_by.replace("_", " ") or tables.NOTHING,
+        "Decided by": judgment.decided_by or tables.NOTHING,
         "Watched for": watched,
         "Requests, baseline": f"{judgment.requests_baseline:,}",
         "Requests, canary": f"{judgment.requests_canary:,}",

@@ -6,6 +6,7 @@ from typing import Final
 
 from canary import wording
 from canary.config import CanaryConfig, JudgeKind, MetricKind
+from canary.figures.style import short
 from canary.judgment import Judgment, MetricResult, Verdict
 from canary.looks import LATENCY
 from canary.threshold.config import Measure
@@ -50,16 +51,15 @@ class Missing:
 
 
 def worst_first(judgment: Judgment) -> list[MetricResult]:
-    """All metrics: the one that decided and other culprits, then by verdict, then by evidence for harm."""
+    """All metrics: the one that decided and other culprits, then by verdict and evidence."""
     order = {name: place for place, name in enumerate((judgment.decided_by, *judgment.culprits))}
 
-    def badness(metric: MetricResult) -> tuple[float, int, float, float]:
-        return (
-            order.get(metric.name, math.inf) if metric.verdict is not Verdict.PASS else math.inf,
-            _WORST_FIRST.index(metric.verdict),
-            metric.log_limit_harm - metric.log_evidence_harm,
-            metric.log_evidence_safe - metric.log_limit_safe,
-        )
+    def badness(metric: MetricResult) -> tuple[float, int, float, str]:
+        harmless = metric.log_limit_harm - metric.log_evidence_harm
+        safe = metric.log_evidence_safe - metric.log_limit_safe
+        is_safe = metric.verdict is Verdict.PASS
+        place = math.inf if is_safe else order.get(metric.name, math.inf)
+        return place, _WORST_FIRST.index(metric.verdict), safe if is_safe else harmless, metric.name
 
     return sorted(judgment.metrics, key=badness)
 
@@ -77,19 +77,19 @@ def row(result: MetricResult, config: CanaryConfig, judgment: Judgment) -> Row:
     """One metric as the table shows it."""
     has_limits = result.log_limit_harm > 0
     return Row(
-        name=result.name.replace("_", " "),
+        name=result.name,
         about=_about(result, config),
         verdict=result.verdict,
         baseline=_value(result.baseline_value, result, config),
         canary=_value(result.canary_value, result, config),
-        effect=NOTHING if result.effect is None else f"{result.effect:.3g}",
+        effect=NOTHING if result.effect is None else _figures(result.effect),
         interval=_interval(result),
         unit=result.unit if result.effect is not None else "",
         harm=_against(result.log_evidence_harm, result.log_limit_harm) if has_limits else NOTHING,
         safe=_against(result.log_evidence_safe, result.log_limit_safe) if has_limits else NOTHING,
         sizes=f"{result.size_baseline:,} / {result.size_canary:,}",
         looks=f"{result.looks:,}",
-        dispersion=f"{result.dispersion:.3g}" if has_limits else NOTHING,
+        dispersion=_figures(result.dispersion) if has_limits else NOTHING,
         sentence=result.sentence,
         is_culprit=result.name in judgment.culprits,
     )
@@ -97,7 +97,7 @@ def row(result: MetricResult, config: CanaryConfig, judgment: Judgment) -> Row:
 
 def missing(result: MetricResult) -> Missing:
     """What one metric still needs before it would decide."""
-    return Missing(result.name.replace("_", " "), _more(result.until_harm), _more(result.until_safe))
+    return Missing(result.name, _more(result.until_harm), _more(result.until_safe))
 
 
 def has_evidence(judgment: Judgment) -> bool:
@@ -138,15 +138,18 @@ def _unit(metric: str, config: CanaryConfig) -> str:
 
 
 def _with_unit(value: float, unit: str) -> str:
-    number = f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
-    return f"{number} {unit}".rstrip()
+    return f"{short(value)} {unit}".rstrip()
 
 
 def _interval(result: MetricResult) -> str:
     if result.low is None and result.high is None:
         return NOTHING
-    low = "−∞" if result.low is None else f"{result.low:.3g}"
-    return f"{low} … {'∞' if result.high is None else f'{result.high:.3g}'}"
+    low = "−∞" if result.low is None else _figures(result.low)
+    return f"{low} … {'∞' if result.high is None else _figures(result.high)}"
+
+
+def _figures(value: float) -> str:
+    return short(float(f"{value:.3g}"))
 
 
 def _against(log_value: float, log_limit: float) -> str:

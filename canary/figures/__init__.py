@@ -7,8 +7,8 @@ Three lines show one where `config` and `looks` are at hand:
     evidence(canary, "error_rate")
 
 `evidence`, `series`, `distributions`, `quantile_differences` and `pods` are about one metric; `traffic(canary)` is
-about how requests were split, and `effects(canary.judgment.metrics)` compares metrics. `figure.get_label()` tells in words
-what a figure shows.
+about how requests were split, and `effects(canary.judgment.metrics)` compares metrics. `figure.get_label()` tells in
+words what a figure shows.
 """
 
 from canary.figures.effect_intervals import effects

@@ -33,7 +33,7 @@ def effects(metrics: Sequence[MetricResult]) -> "Figure":
     Odds ratios and ratios of rates are drawn as they are. A difference is drawn as the ratio it makes of the baseline's
     value.
     """
-    figure, axes = blank(0.95 + 0.32 * max(len(metrics), 1), left=1.75)
+    figure, axes = blank(1.2 + 0.32 * max(len(metrics), 1), left=1.75)
     known = [(row, metric, ratio) for row, metric in enumerate(metrics) if (ratio := _ratio(metric)) is not None]
     if not known:
         dress(axes, "Canary against baseline", "", "")

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from canary import wording
-from canary.figures.style import COLOURS, blank, clock, dress, legend, name, note, tell
+from canary.figures.style import COLOURS, blank, clock, dress, legend, name, note, numbered, tell
 from canary.figures.watched import Watched
 from canary.judgment import MetricResult
 
@@ -33,6 +33,7 @@ def evidence(canary: Watched, metric: str) -> "Figure":
         _curve(axes, [(at_s / unit_s, *_level(found, kind)) for at_s, found in seen], kind)
     axes.set_yscale("log")
     axes.minorticks_off()
+    numbered(axes)
     dress(axes, f"Evidence: {name(metric)}", unit, "e-value")
     legend(axes)
     return tell(

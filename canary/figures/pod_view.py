@@ -4,7 +4,8 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from canary.figures.style import COLOURS, blank, drawable, dress, name, note, numbered, plain, short, tell
+from canary.figures.style import COLOURS, blank, drawable, dress, legend, name, note, numbered, plain, short, tell
+from canary.figures.time_series import numbers_of
 from canary.figures.watched import Watched
 from canary.samples import Gauge
 
@@ -49,13 +50,13 @@ def pods(canary: Watched, metric: str) -> "Figure":
     numbered(axes)
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.1)
-    axes.legend(frameon=False, fontsize=8.5, labelcolor=COLOURS["ink"], handlelength=1.0, borderpad=0.1)
+    legend(axes)
     return tell(figure, f"{title}; {'; '.join(told)}.")
 
 
 def has_pods(canary: Watched, metric: str) -> bool:
     """Whether the metric is a gauge that both sides showed."""
-    return any(_pods(canary, metric, which) for which in (0, 1))
+    return any(isinstance(side, Gauge) and numbers_of(side) for both in canary.seen(metric) for side in both or ())
 
 
 def _pods(canary: Watched, metric: str, which: int) -> list[_Pod]:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 _TICKS: Final = (0.1, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 #: The band is read at so many quantiles.
 _STEPS: Final = 120
+#: Above this quantile the band may leave the axes, which would show nothing else.
+_CALM: Final = 0.99
 #: Of a side with fewer observations above it, a quantile is not worth drawing.
-_LEAST_ABOVE: Final = 1.0
+_LEAST_ABOVE: Final = 10.0
 
 
 def quantile_differences(canary: Watched, metric: str) -> "Figure":
@@ -42,7 +44,8 @@ def quantile_differences(canary: Watched, metric: str) -> "Figure":
     miss = canary.config.beta
     band = quantile_band(*sides, list(levels), miss, result.dispersion if result is not None else 1.0)
     line = np.array([quantile_of(sides[1], level) - quantile_of(sides[0], level) for level in levels])
-    known = np.concatenate([line, band.low[np.isfinite(band.low)], band.high[np.isfinite(band.high)]])
+    ends = np.concatenate([band.low[levels <= _CALM], band.high[levels <= _CALM]])
+    known = np.concatenate([line, ends[np.isfinite(ends)]])
     least, most = float(known.min()), float(known.max())
     room = 0.08 * ((most - least) or 1.0)
     low, high = np.maximum(band.low, least - 2 * room), np.minimum(band.high, most + 2 * room)

@@ -1,7 +1,7 @@
 """How every figure looks: its size, colours, axes and numbers."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -21,9 +21,11 @@ COLOURS: Final[Mapping[str, str]] = {
 }
 #: Inches; about what a column of a page holds.
 WIDTH: Final = 5.6
-HEIGHT: Final = 2.75
+HEIGHT: Final = 2.9
 #: Inches around the axes: left, right, bottom, top. Fixed, because a layout engine draws everything twice.
-_MARGINS: Final = (0.72, 0.16, 0.5, 0.36)
+_MARGINS: Final = (0.72, 0.16, 0.5, 0.6)
+#: Points between axes and title: room for the legend.
+_TITLE_PAD: Final = 20
 #: Up to this the time axis is in seconds, and up to the other in minutes.
 _SECONDS_UP_TO_S: Final = 180.0
 _MINUTES_UP_TO_S: Final = 3 * 3600.0
@@ -34,7 +36,7 @@ _LONGEST_NAME: Final = 48
 
 
 def blank(height: float = HEIGHT, left: float = _MARGINS[0]) -> "tuple[Figure, Axes]":
-    """An empty figure and its axes; `height` and the margin at the `left` in inches."""
+    """An empty figure and its axes; `height` and margins in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), facecolor="none")
@@ -46,7 +48,7 @@ def blank(height: float = HEIGHT, left: float = _MARGINS[0]) -> "tuple[Figure, A
 def dress(axes: "Axes", title: str, across: str, up: str) -> None:
     """Gives axes their title, labels and grid."""
     axes.set_facecolor("none")
-    axes.set_title(plain(title), loc="left", fontsize=11, color=COLOURS["ink"])
+    axes.set_title(plain(title), loc="left", fontsize=11, color=COLOURS["ink"], pad=_TITLE_PAD)
     axes.set_xlabel(plain(across), color=COLOURS["muted"], fontsize=9)
     axes.set_ylabel(plain(up), color=COLOURS["muted"], fontsize=9)
     axes.tick_params(which="both", colors=COLOURS["muted"], labelsize=9, length=0)
@@ -57,9 +59,21 @@ def dress(axes: "Axes", title: str, across: str, up: str) -> None:
 
 
 def legend(axes: "Axes") -> None:
-    """Names what was drawn with a label, where it hides least."""
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=8.5, labelcolor=COLOURS["ink"], handlelength=1.6, borderpad=0.1)
+    """Names what was drawn with a label, between title and axes, where it hides nothing."""
+    count = len(axes.get_legend_handles_labels()[0])
+    if count:
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),
+            ncols=count,
+            frameon=False,
+            fontsize=8.5,
+            labelcolor=COLOURS["ink"],
+            handlelength=1.5,
+            borderpad=0.1,
+            borderaxespad=0.2,
+            columnspacing=1.2,
+        )
 
 
 def note(axes: "Axes", text: str) -> None:
@@ -90,15 +104,15 @@ def numbered(axes: "Axes", which: str = "y") -> None:
 def short(value: float) -> str:
     """A number in at most four figures.
 
-    >>> short(1234.0), short(2_500_000.0), short(0.25), short(-0.0)
-    ('1,234', '2.5M', '0.25', '0')
+    >>> short(1234.0), short(12_340.0), short(2_500_000.0), short(0.25), short(-0.0)
+    ('1,234', '12.34k', '2.5M', '0.25', '0')
     """
     size = abs(value)
-    for least, letter in ((1e12, ""), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if letter and least <= size < 1e12:
-            return f"{value / least:.4g}{letter}"
     if 1e3 <= size < 1e4:
         return f"{value:,.0f}"
+    for least, scale, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if least <= size < 1e12:
+            return f"{value / scale:.4g}{letter}"
     return f"{value + 0.0:.4g}"
 
 
@@ -119,22 +133,11 @@ def plain(text: str) -> str:
 
 
 def name(metric: str) -> str:
-    """A metric's name as a title shows it.
-
-    >>> name("error_rate")
-    'error rate'
-    """
-    shown = metric.replace("_", " ")
-    return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
+    """A metric's name as a title shows it: cut where it is long."""
+    return metric if len(metric) <= _LONGEST_NAME else f"{metric[: _LONGEST_NAME - 1]}…"
 
 
 def tell(figure: "Figure", words: str) -> "Figure":
     """The figure, with what it shows in words for those who do not see it (its label)."""
     figure.set_label(words)
     return figure
-
-
-def ends(values: Iterable[float]) -> tuple[float, float] | None:
-    """The least and the largest of the numbers, NaN left out; None without any."""
-    known = [value for value in values if math.isfinite(value)]
-    return (min(known), max(known)) if known else None

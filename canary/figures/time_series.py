@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from canary.figures.style import COLOURS, blank, clock, drawable, dress, legend, name, note, numbered, short, tell
-from canary.figures.watched import Stretch, Watched
+from canary.figures.watched import Watched
 from canary.samples import EventCount, Gauge, Histogram, Sample
 from canary.threshold.config import ArgoMetric, Compared, FlaggerMetric, Measure, Measured
 from canary.threshold.values import value_of
@@ -34,7 +34,7 @@ def series(canary: Watched, metric: str) -> "Figure":
     """
     figure, axes = blank()
     title = f"Over time: {name(metric)}"
-    sample = next((both[0] for point in reversed(canary.points) if (both := point.both(metric)) is not None), None)
+    sample = next((both[0] for both in reversed(canary.seen(metric)) if both is not None), None)
     if sample is None:
         dress(axes, title, "", "")
         note(axes, "Both sides were never seen together.")
@@ -45,10 +45,10 @@ def series(canary: Watched, metric: str) -> "Figure":
     for line, style in zip(lines, _STYLES[len(lines)], strict=True):
         quantile = f" p{100 * line.quantile:g}" if line.measure is Measure.QUANTILE else ""
         for which, side in enumerate(("baseline", "canary")):
-            values = [_value(point, which, line) for point in canary.points]
-            _draw(axes, canary.points, values, unit_s, (COLOURS[side], style, f"{side}{quantile}"))
+            values = _values(canary, which, line)
+            draw(axes, canary, values, unit_s, (COLOURS[side], style, f"{side}{quantile}"))
             last.append(f"{side}{quantile} {short(values[-1])}")
-    _ranges(axes, canary.points, metric, unit_s)
+    _ranges(axes, canary, metric, unit_s)
     _marks(axes, canary, metric, unit_s)
     dress(axes, title, unit, _up(lines[0].measure, canary.unit(metric)))
     numbered(axes)
@@ -83,32 +83,34 @@ def _as_percent(measured: Measured) -> Measured:
     return measured.model_copy(update={"measure": _PERCENTS.get(measured.measure, measured.measure)})
 
 
-def _value(point: Stretch, which: int, line: Measured) -> float:
-    both = point.both(line.metric)
-    value = value_of(both[which], line, point.seconds) if both is not None else math.nan
-    return drawable(value) if isinstance(value, float | int) else math.nan
+def _values(canary: Watched, which: int, line: Measured) -> list[float]:
+    """One side's numbers at each point, NaN where there is none."""
+    values = [
+        value_of(both[which], line, point.seconds) if both is not None else math.nan
+        for point, both in zip(canary.points, canary.seen(line.metric), strict=True)
+    ]
+    return [drawable(value) if isinstance(value, float | int) else math.nan for value in values]
 
 
-def _draw(
-    axes: "Axes", points: Sequence[Stretch], values: Sequence[float], unit_s: float, look: tuple[str, str, str]
-) -> None:
+def draw(axes: "Axes", canary: Watched, values: Sequence[float], unit_s: float, look: tuple[str, str, str]) -> None:
+    """Draws one value a point, a single one as long as its time; `look` is colour, style of line and label."""
     colour, style, label = look
+    points = canary.points
+    if len(points) == 1:
+        axes.plot([points[0].begin_s / unit_s, points[0].end_s / unit_s], [*values, *values], style, color=colour)
     times = [(point.begin_s + point.end_s) / 2 / unit_s for point in points]
     axes.plot(times, values, style, color=colour, linewidth=1.8, label=label)
     # A value between two gaps is no line.
-    known = [math.isnan(value) for value in values]
-    alone = [
-        index
-        for index, value in enumerate(values)
-        if not math.isnan(value) and all(known[max(index - 1, 0) : index]) and all(known[index + 1 : index + 2])
-    ]
-    axes.plot([times[index] for index in alone], [values[index] for index in alone], "o", color=colour, markersize=3)
+    is_gap = [True, *map(math.isnan, values), True]
+    alone = [place for place in range(len(values)) if is_gap[place] and not is_gap[place + 1] and is_gap[place + 2]]
+    axes.plot([times[place] for place in alone], [values[place] for place in alone], "o", color=colour, markersize=3)
 
 
-def _ranges(axes: "Axes", points: Sequence[Stretch], metric: str, unit_s: float) -> None:
+def _ranges(axes: "Axes", canary: Watched, metric: str, unit_s: float) -> None:
     """The range of the pods of each side, where the metric is a gauge."""
     for which, side in enumerate(("baseline", "canary")):
-        found = [(point, both[which]) for point in points if (both := point.both(metric)) is not None]
+        pairs = zip(canary.points, canary.seen(metric), strict=True)
+        found = [(point, both[which]) for point, both in pairs if both is not None]
         known = [
             ((point.begin_s + point.end_s) / 2 / unit_s, min(values), max(values))
             for point, sample in found

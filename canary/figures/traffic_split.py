@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from canary.figures.style import COLOURS, blank, clock, dress, legend, note, numbered, short, tell
+from canary.figures.time_series import draw
 from canary.figures.watched import Stretch, Watched
 
 if TYPE_CHECKING:
@@ -20,11 +21,10 @@ def traffic(canary: Watched) -> "Figure":
         note(axes, "No requests were seen.")
         return tell(figure, "No requests were seen.")
     unit, unit_s = clock(canary.points[-1].end_s)
-    times = [(point.begin_s + point.end_s) / 2 / unit_s for point in canary.points]
-    shares = [100 * canary / (baseline + canary) if baseline + canary else math.nan for baseline, canary in requests]
+    shares = [100 * own / (baseline + own) if baseline + own else math.nan for baseline, own in requests]
     meant = [100 * sum(tick.share * tick.seconds for tick in point.ticks) / point.seconds for point in canary.points]
-    axes.plot(times, shares, color=COLOURS["canary"], linewidth=1.8, label="seen")
-    axes.plot(times, meant, "--", color=COLOURS["muted"], linewidth=1.2, label="set")
+    draw(axes, canary, meant, unit_s, (COLOURS["muted"], "--", "set"))
+    draw(axes, canary, shares, unit_s, (COLOURS["canary"], "-", "seen"))
     axes.set_ylim(0, 100)
     dress(axes, title, unit, "% of requests")
     numbered(axes)

@@ -1,5 +1,6 @@
 """A canary as it was watched: what all figures are drawn from."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
@@ -17,6 +18,8 @@ from canary.ticks import Pair, Tick, ticks_of
 
 #: Judgments that a curve of evidence has at most: half an hour at a look each 15 s, and cheap enough to judge again.
 MOST_JUDGMENTS: Final = 120
+#: As many of a canary that was looked at more often: its curve is approximate in any case.
+THINNED_JUDGMENTS: Final = 60
 #: Points that a time series has at most: shorter stretches are noise to the eye.
 MOST_POINTS: Final = 60
 
@@ -61,6 +64,7 @@ class Watched:
         self.config = config
         self.judgment = judge(config, looks) if judgment is None else judgment
         self.looks = _usable(looks, self.judgment)
+        self._seen: dict[str, list[tuple[Sample, Sample] | None]] = {}
         self.metrics = tuple(metrics) or tuple(dict.fromkeys(_names(config)))
 
     def settings(self, metric: str) -> MetricConfig | None:
@@ -93,6 +97,12 @@ class Watched:
         parts = [self.stretches[start : start + size] for start in range(0, len(self.stretches), size)]
         return [_joined(part) for part in parts]
 
+    def seen(self, metric: str) -> list[tuple[Sample, Sample] | None]:
+        """What both sides showed of a metric at each of `points`."""
+        if metric not in self._seen:
+            self._seen[metric] = [point.both(metric) for point in self.points]
+        return self._seen[metric]
+
     @property
     def whole(self) -> Stretch:
         """All of it together."""
@@ -100,7 +110,7 @@ class Watched:
 
     @cached_property
     def judgments(self) -> list[Judgment]:
-        """The judgment after each look; of more than `MOST_JUDGMENTS` looks, after as many of them, the last as it was.
+        """The judgment after each look; of more than `MOST_JUDGMENTS` looks, after some of them, the last as it was.
 
         The judge is asked again. Given fewer looks, its evidence on the way there is not bit for bit what it was.
         """
@@ -141,7 +151,7 @@ def _joined(stretches: Sequence[Stretch]) -> Stretch:
 
 def _thinned(looks: Sequence[Look]) -> list[Look]:
     """Looks at about equal distances, with the first, the last, and both sides of each turn of a ramp."""
-    every = max(1, -(-(len(looks) - 1) // MOST_JUDGMENTS))
+    every = 1 if len(looks) <= MOST_JUDGMENTS + 1 else math.ceil((len(looks) - 1) / THINNED_JUDGMENTS)
     turns = {place for place in range(1, len(looks)) if looks[place].step != looks[place - 1].step}
     kept = {0, len(looks) - 1, *turns, *(turn - 1 for turn in turns)}
     return [look for place, look in enumerate(looks) if place % every == 0 or place in kept]
