@@ -11,10 +11,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "notebooks: executes notebooks, in an environment of their own")
-
-
 @pytest.fixture(scope="session")
 def notebooks_python() -> Path:
     """The Python of the notebooks' environment; processes that ask at once make it one after the other."""
