@@ -32,10 +32,14 @@ class OddsRatios:
         """Takes in one tick of all rates."""
         self._likelihood += log_likelihood(counts, odds.LOG_KNOTS)
 
-    def interval(self, index: int, dispersion: float, miss: float) -> Interval:
-        """The interval of one rate that ever misses the truth with chance `miss` at most."""
-        chosen = self._likelihood[index : index + 1]
-        return confidence_sequence(chosen, of_known(np.array([dispersion])), miss)[0]
+    def intervals(self, dispersion: Floats, miss: float) -> list[Interval]:
+        """The interval of each rate, which ever misses the truth with chance `miss` at most.
+
+        Args:
+            dispersion: variance against independent events, of shape `(size,)`.
+            miss: the chance.
+        """
+        return confidence_sequence(self._likelihood, of_known(dispersion), miss)
 
 
 def confidence_sequence(likelihood: Floats, tempering: Tempering, miss: float) -> list[Interval]:

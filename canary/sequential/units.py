@@ -12,6 +12,9 @@ from canary.sequential.mixtures import Floats
 #: Which ways are harm: 1 up, -1 down.
 SIGNS: Final[Mapping[Direction, tuple[int, ...]]] = {Direction.INCREASE: (1,), Direction.DECREASE: (-1,)}
 
+#: The outcome of what shows more than can be judged.
+OUT_OF_RANGE: Final = "out of range"
+
 #: Sizes of values that are judged: the squares of squares of larger ones are no doubles, and smaller ones are zero.
 LARGEST: Final = 1e60
 SMALLEST: Final = 1e-60
@@ -21,7 +24,7 @@ def out_of_range(size: float) -> Lacking | None:
     """Why a value of this size is not judged, if it is not."""
     if abs(size) <= LARGEST:
         return None
-    return Lacking("out of range", f"it shows {size:.3g}, and {LARGEST:g} is the most that is judged")
+    return Lacking(OUT_OF_RANGE, f"it shows {size:.3g}, and {LARGEST:g} is the most that is judged")
 
 
 def comparison(metric: MetricConfig, baseline: float, canary: float) -> str:

@@ -1,5 +1,7 @@
 """Events that nobody counts the opportunities of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -109,6 +111,33 @@ def test_what_counts_no_events_is_named_and_the_evidence_stays() -> None:
     reading = read([*ticks, a_tick(Gauge({"a": 1.0}), Gauge({"a": 1.0}))])
     assert reading.lacking == Lacking("wrong kind", "its source does not count events")
     assert reading.log_harm == read(ticks).log_harm
+
+
+@pytest.mark.parametrize("grown", [(0, 2**30), (2**30, 0), (2**40, 2**40), (0, 2**53)])
+def test_counters_that_grow_by_more_than_can_be_judged_are_named_for_good(grown: tuple[int, int]) -> None:
+    quiet = drawn((100, 100), ticks=50)
+    assert verdict([*quiet, *quiet], a_metric(margin=3)) is Verdict.PASS
+    ticks = [*quiet, a_tick(*map(EventCount, grown)), *quiet]
+    assert verdict(ticks, a_metric(margin=3)) is Verdict.ERROR
+    lacking = read(ticks).lacking
+    assert lacking is not None
+    assert lacking.outcome == "out of range"
+    assert f"grew by {grown[0]:,} and {grown[1]:,}" in lacking.why
+
+
+def test_metrics_of_a_panel_are_judged_as_if_each_were_alone() -> None:
+    metrics = [a_metric(), a_metric(name="logins", direction="decrease", margin=3), a_metric(name="late")]
+    panel = EventPanel(metrics, CanaryConfig(metrics=tuple(metrics)), is_stepped=False)
+    alone = [EventPanel([metric], CanaryConfig(metrics=(metric,)), is_stepped=False) for metric in metrics]
+    for number, tick in enumerate(drawn((10, 14), ticks=30)):
+        shown: dict[str, Pair | Lacking] = dict.fromkeys((NAME, "logins", "late"), tick.metrics[NAME])
+        shown["late"] = shown["late"] if number > 9 else Lacking("late", "it came too late")
+        for each in (panel, *alone):
+            each.add(replace(tick, metrics=shown))
+    for together, (single,) in zip(panel.readings(), (each.readings() for each in alone), strict=True):
+        assert (together.sizes, together.baseline) == (single.sizes, single.baseline)
+        assert together.log_harm == pytest.approx(single.log_harm, rel=1e-9)
+        assert together.log_safe == pytest.approx(single.log_safe, rel=1e-9)
 
 
 @settings(max_examples=20, deadline=None)
