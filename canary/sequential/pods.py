@@ -67,8 +67,9 @@ def welch(baseline: Floats, canary: Floats) -> Welch:
 class PodEvidence:
     """What the looks at pods have said so far.
 
-    Evidence is -ln(6 p) of the best look: it passes -ln(alpha) at any of six looks with chance alpha at most. It is a
-    p-value written as evidence and no e-value: it must not be averaged with others.
+    Evidence is -ln(6 p): for harm of the best look, for safety of the last one, so that harm that came later takes a
+    certificate back. It passes -ln(alpha) at any of six looks with chance alpha at most. It is a p-value written as
+    evidence and no e-value: it must not be averaged with others.
 
     Args:
         ratios: least ratio that is harm, and the one that is no longer safe, both above 1.
@@ -98,7 +99,7 @@ class PodEvidence:
         safe = [_within(baseline, canary, self._margin, sign) for sign in self._signs]
         # Safe either way needs both, each at its full error rate; harm either way is one of two chances.
         self.log_harm = np.maximum(self.log_harm, np.max(harm, axis=0) - self._log_spent - math.log(len(harm)))
-        self.log_safe = np.maximum(self.log_safe, np.min(safe, axis=0) - math.log(LOOKS))
+        self.log_safe = np.min(safe, axis=0) - math.log(LOOKS)
 
     def interval(self, miss: float) -> tuple[Floats, Floats, Floats] | None:
         """The difference at the last look and its ends, which miss at any of the looks with chance `miss` at most."""
