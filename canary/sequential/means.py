@@ -12,6 +12,7 @@ from canary.sequential.mixtures import Floats
 from canary.sequential.ratios import LEAST_EFFECTIVE, LEAST_OBSERVATIONS, RatioEvidence, Sums, is_enough
 from canary.sequential.steps import log_over_steps
 from canary.sequential.units import (
+    OUT_OF_RANGE,
     SIGNS,
     SMALLEST,
     comparison,
@@ -24,7 +25,10 @@ from canary.ticks import Pair, Tick
 
 
 class MeanPanel:
-    """Watches means, all of them together: evidence on the ratio of the canary's to the baseline's."""
+    """Watches means, all of them together: evidence on the ratio of the canary's to the baseline's.
+
+    A metric that showed more than can be judged is named, and stays so: its sums hold that value from then on.
+    """
 
     def __init__(self, metrics: Sequence[MetricConfig], config: CanaryConfig, *, is_stepped: bool) -> None:
         self._metrics, self._miss, self._is_stepped = metrics, config.beta, is_stepped
@@ -38,7 +42,10 @@ class MeanPanel:
 
     def add(self, tick: Tick) -> None:
         """Takes in one tick."""
-        numbers = [_numbers(tick.metrics[metric.name]) for metric in self._metrics]
+        numbers = [
+            before if before is not None and before.outcome == OUT_OF_RANGE else _numbers(tick.metrics[metric.name])
+            for metric, before in zip(self._metrics, self._lacking, strict=True)
+        ]
         self._lacking = [each if isinstance(each, Lacking) else None for each in numbers]
         rows = [(0.0,) * 6 if isinstance(each, Lacking) else each for each in numbers]
         self._evidence.add(Sums(*np.array(rows, float).T))

@@ -160,6 +160,13 @@ def test_values_too_large_to_square_are_named() -> None:
     assert reading.lacking.outcome == "out of range"
 
 
+def test_a_mean_that_showed_too_large_a_value_is_named_for_good() -> None:
+    ticks = [*drawn(1.0), a_tick(moments(np.ones(50)), moments(np.full(50, 1e100))), *drawn(1.0)]
+    lacking = read(ticks).lacking
+    assert lacking is not None
+    assert lacking.outcome == "out of range"
+
+
 def test_infinite_sums_are_left_out() -> None:
     evidence = RatioEvidence(np.ones(1), np.full(1, 1.5))
     evidence.add(Sums(*np.array([[50.0], [np.inf], [np.nan], [50.0], [1.0], [1.0]])))
