@@ -1,5 +1,6 @@
 """When measurements are due, and what follows from them for a verdict."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -160,8 +161,7 @@ class FlaggerSchedule:
         if now_s < self._due_s - self._slack_s:
             return
         every_s = self._rules.interval.total_seconds()
-        while self._due_s - self._slack_s <= now_s:
-            self._due_s += every_s
+        self._due_s += every_s * (math.floor((now_s + self._slack_s - self._due_s) / every_s) + 1)
         self._canary.tick(measure if measure is not None else _nothing)
 
     def terminate(self) -> None:

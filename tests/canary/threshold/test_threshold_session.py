@@ -170,6 +170,12 @@ def test_flagger_has_no_deadline_so_what_is_undecided_then_is_inconclusive() -> 
     assert (judgment.verdict, judgment.is_final) == (Verdict.INCONCLUSIVE, True)
 
 
+def test_flagger_does_not_make_up_for_thousands_of_years_without_a_look() -> None:
+    first, *_, last = counted(GOOD, GOOD, every_s=60)
+    late = replace(last, at=last.at.replace(year=9999))
+    assert judge(flagger(), [first, late]).verdict is Verdict.INCONCLUSIVE
+
+
 def at_steps(looks: list[Look], *steps: str) -> list[Look]:
     return [replace(look, step=step) for look, step in zip(looks, steps, strict=True)]
 
