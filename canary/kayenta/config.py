@@ -28,7 +28,8 @@ def _as_text(value: object) -> object:
 
 
 def _of_known_type(query: object) -> object:
-    if query is not None and (not isinstance(query, Mapping) or query.get("type") not in QUERY_TYPES):
+    # A list, as a type may be any JSON value and a set takes only some.
+    if query is not None and (not isinstance(query, Mapping) or query.get("type") not in sorted(QUERY_TYPES)):
         raise ValueError(f"a query needs a type, one of {', '.join(sorted(QUERY_TYPES))}")
     return query
 

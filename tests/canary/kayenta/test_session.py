@@ -93,3 +93,10 @@ def test_the_settings_survive_json_under_kayentas_own_words() -> None:
     config = a_kayenta(kayenta={"thresholds": {"pass": 90, "marginal": 50}})
     assert json.loads(config.model_dump_json())["kayenta"]["thresholds"] == {"pass": 90.0, "marginal": 50.0}
     assert CanaryConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize("kind", [["prometheus"], {"a": 1}, None, 5, "promtheus"])
+def test_a_query_of_no_known_type_is_refused_whatever_it_is(kind: object) -> None:
+    metric = {"name": "latency", "groups": [], "query": {"type": kind}}
+    with pytest.raises(ValidationError, match="a query needs a type"):
+        a_kayenta(kayenta={"config": {"metrics": [metric], "classifier": {}}})
