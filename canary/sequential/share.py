@@ -12,6 +12,8 @@ from canary.wording import percent
 SLACK: Final = 0.1
 #: Chance of calling a right share wrong.
 MISS: Final = 0.001
+#: Shares nearer to none or all than this are taken for it: what is beyond has no logarithm.
+_EXTREME: Final = 1e-9
 #: Odds by which a wrong share may be off, beyond the slack.
 _FACTORS: Final = np.array([1.1, 1.3, 1.8, 3.0, 10.0, 100.0])
 
@@ -31,8 +33,9 @@ class ShareWatch:
         canary, total = tick.requests_canary, tick.requests_canary + tick.requests_baseline
         self._requests += (canary, total)
         self._expected += tick.share * total
-        slack = SLACK * min(tick.share, 1 - tick.share)
-        for row, (edge, factors) in enumerate(((tick.share + slack, _FACTORS), (tick.share - slack, 1 / _FACTORS))):
+        share = min(max(tick.share, _EXTREME), 1 - _EXTREME)
+        slack = SLACK * min(share, 1 - share)
+        for row, (edge, factors) in enumerate(((share + slack, _FACTORS), (share - slack, 1 / _FACTORS))):
             other = edge * factors / (edge * factors + 1 - edge)
             self._likelihood[row] += canary * np.log(other / edge) + (total - canary) * np.log((1 - other) / (1 - edge))
 
