@@ -37,6 +37,7 @@ class GaugePanel:
     """
 
     def __init__(self, metrics: Sequence[MetricConfig], config: CanaryConfig, *, is_stepped: bool) -> None:
+        self._miss = config.beta
         self._gauges = [_Gauge(metric, config, is_stepped=is_stepped) for metric in metrics]
 
     def begin_step(self) -> None:
@@ -51,6 +52,7 @@ class GaugePanel:
 
     def readings(self) -> tuple[Reading, ...]:
         """What each gauge says by now."""
+        PodEvidence.foresee_ends([gauge.by_pods for gauge in self._gauges], self._miss)
         return tuple(gauge.reading() for gauge in self._gauges)
 
 
@@ -59,7 +61,7 @@ class _Gauge:
         self._metric, self._miss = metric, config.beta
         self._duration_s = config.duration.total_seconds()
         ratios, signs = (metric.tolerance, metric.margin), SIGNS[metric.direction]
-        self._by_pods = PodEvidence(1, ratios, signs, is_stepped=is_stepped)
+        self.by_pods = PodEvidence(1, ratios, signs, is_stepped=is_stepped)
         self._paired = PairedEvidence(1, ratios, signs)
         self._means = PodMeans()
         self._open: list[tuple[float, float]] = []
@@ -70,7 +72,7 @@ class _Gauge:
         self._lacking: Lacking | None = None
 
     def begin_step(self) -> None:
-        self._by_pods.begin_step()
+        self.by_pods.begin_step()
         self._paired.restart_safety()
         self._means = PodMeans()
         self._open = []
@@ -111,12 +113,12 @@ class _Gauge:
         if self._uses_pods is None and len(baseline):
             self._uses_pods = self._has_pods
         if self._uses_pods and self._has_pods:
-            self._by_pods.look(baseline[None, :], canary[None, :])
+            self.by_pods.look(baseline[None, :], canary[None, :])
 
     def reading(self) -> Reading:
         baseline, canary = map(float, self._totals / max(self._ticks, 1))
         is_paired, is_told = self._uses_pods is False, self._uses_pods is not None
-        evidence = self._paired if is_paired else self._by_pods
+        evidence = self._paired if is_paired else self.by_pods
         return Reading(
             subject=self._metric.name,
             comparison=self._comparison(baseline, canary) if self._ticks else "",

@@ -101,12 +101,23 @@ class PodEvidence:
         self.log_harm = np.maximum(self.log_harm, np.max(harm, axis=0) - self._log_spent - math.log(len(harm)))
         self.log_safe = np.min(safe, axis=0) - math.log(LOOKS)
 
+    @staticmethod
+    def foresee_ends(several: Sequence["PodEvidence"], miss: float) -> None:
+        """Works out for several at once what their intervals take long for: the quantiles of the last look."""
+        lacking = [(each, each._last.freedom) for each in several if each._last and miss not in each._quantiles]
+        if not lacking:
+            return
+        evidence, freedoms = zip(*lacking, strict=True)
+        ends = np.cumsum([len(freedom) for freedom in freedoms])
+        quantiles = np.split(upper_quantile(miss / LOOKS / 2, np.concatenate(freedoms)), ends[:-1])
+        for each, quantile in zip(evidence, quantiles, strict=True):
+            each._quantiles[miss] = quantile
+
     def interval(self, miss: float) -> tuple[Floats, Floats, Floats] | None:
         """The difference at the last look and its ends, which miss at any of the looks with chance `miss` at most."""
         if self._last is None:
             return None
-        if miss not in self._quantiles:
-            self._quantiles[miss] = upper_quantile(miss / LOOKS / 2, self._last.freedom)
+        PodEvidence.foresee_ends([self], miss)
         width = self._quantiles[miss] * self._last.error
         return self._last.difference, self._last.difference - width, self._last.difference + width
 

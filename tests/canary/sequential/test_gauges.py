@@ -221,6 +221,16 @@ def test_welch_is_scipys() -> None:
     assert np.exp(ours.log_upper()) == pytest.approx(theirs.pvalue)
 
 
+def test_the_ends_of_many_are_those_of_each_alone() -> None:
+    rng = np.random.default_rng(1)
+    many, alone = ([PodEvidence(1, (1.0, 1.5), (1,)) for _ in range(5)] for _ in range(2))
+    for one, other, values in zip(many, alone, rng.normal(50, 1, (5, 2, 1, 4)), strict=True):
+        one.look(*values)
+        other.look(*values)
+    PodEvidence.foresee_ends([*many, PodEvidence(1, (1.0, 1.5), (1,))], 0.05)
+    assert [each.interval(0.05) for each in many] == [each.interval(0.05) for each in alone]
+
+
 def test_either_way_is_harm_when_both_signs_are_asked_for() -> None:
     baseline, canary = np.full((1, 3), 50.0), np.full((1, 3), 30.0)
     either, more = PodEvidence(1, (1.0, 1.5), (1, -1)), PodEvidence(1, (1.0, 1.5), (1,))
