@@ -29,6 +29,12 @@ class Kind(StrEnum):
     FREEZE = "freeze"
     LEASE = "lease"
     CONVERGED = "converged"
+    CHANGE = "change"
+    INCIDENT = "incident"
+    LABEL = "label"
+    PROFILE = "profile"
+    RISK = "risk"
+    PRUNED = "pruned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Learning from history: recorded canaries, replayed under other settings, and what follows for the next ones."""

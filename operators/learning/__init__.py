@@ -1,0 +1,1 @@
+"""What is remembered of canaries and releases, and what was learned from it: labels, history, profiles, risk."""
