@@ -1,0 +1,37 @@
+"""A history that is held in memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from canary.learning.recorded import Batch, Recorded
+
+
+class InMemoryHistory:
+    """Batches as they are, each cut into parts no larger than asked for."""
+
+    def __init__(self, batches: Sequence[Batch]) -> None:
+        self._batches = tuple(batches)
+
+    def canaries(self) -> list[Recorded]:
+        """What is known of each, in the order they began."""
+        found = [canary for batch in self._batches for canary in batch.canaries]
+        return sorted(found, key=lambda canary: (canary.at, canary.id))
+
+    def batches(self, size: int = 500) -> Iterator[Batch]:
+        """All of them with their looks, at most `size` at a time, in the order they were given."""
+        for batch in self._batches:
+            for begin in range(0, len(batch.canaries), size):
+                yield _part(batch, slice(begin, begin + size))
+
+
+def _part(batch: Batch, rows: slice) -> Batch:
+    return replace(
+        batch,
+        canaries=batch.canaries[rows],
+        looks=batch.looks[rows],
+        seconds=batch.seconds[rows],
+        share=batch.share[rows],
+        requests=batch.requests[:, rows],
+        errors=batch.errors[:, rows],
+        latency=batch.latency[:, rows],
+    )
