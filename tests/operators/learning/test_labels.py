@@ -27,7 +27,7 @@ def say(records: Records, truth: Truth, source: Source = Source.PERSON, who: str
 
 def counts(records: Records) -> Truth | None:
     label = truth_of(Labels(records).of(RUN))
-    return label and label.truth
+    return label.truth if label else None
 
 
 def test_a_label_says_whose_service_it_is_of(records: Records) -> None:
