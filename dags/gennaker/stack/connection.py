@@ -3,7 +3,7 @@
 import os
 import time
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx
 
@@ -12,6 +12,8 @@ from gennaker.stack.settings import StackError, remembered
 
 #: An API server that was killed answers again after some 10 s on two busy cores.
 PATIENCE = timedelta(seconds=30)
+#: A write may wait 60 s for its turn at Airflow's SQLite (`gennaker.stack.environment`); an answer takes longer.
+ANSWER_S: Final = 90.0
 
 
 class AirflowRefused(StackError):
@@ -38,7 +40,7 @@ class AirflowConnection:
     ) -> None:
         self.url = url.rstrip("/")
         self._user, self._password, self._token, self._patience = user, password, token, patience
-        self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=self.url, timeout=ANSWER_S, trust_env=False)
 
     @classmethod
     def local(cls, user: str = "admin") -> Self:

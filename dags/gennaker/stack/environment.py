@@ -52,6 +52,8 @@ def _airflow(settings: StackSettings) -> dict[str, str]:
         "core.execution_api_server_url": f"{settings.airflow_url}/execution/",
         # Four components write to one file: a writer waits for its turn longer than SQLite's 5 s.
         "database.sql_alchemy_conn": f"sqlite:///{settings.airflow_home}/airflow.db?timeout=60",
+        "database.sql_alchemy_connect_args": "gennaker.stack.sqlite.CONNECT_ARGS",
+        "database.sql_alchemy_connect_args_async": "gennaker.stack.sqlite.CONNECT_ARGS",
         "api.host": "127.0.0.1",
         "api.port": settings.airflow_port,
         "api.base_url": settings.airflow_url,
