@@ -9,25 +9,27 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from itertools import groupby
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from operators.delivery import Delivery
 from operators.records import Records
-from operators.records.outbox import Entry, Outbox, Tracked
+from operators.records.outbox import Outbox
 from operators.records.record import Json
 from operators.records.records import utc_now
-from operators.records.redact import redact_text
-from operators.tracking import Away, Refused, Tracking
+from operators.tracking import Tracking
 
 log = logging.getLogger(__name__)
 
 #: One delivery starts no new request after this long.
 BUDGET_S = 10.0
+#: Where the looks of a judgment are among its files.
+LOOKS_TABLE = "looks.parquet"
+#: What makes the id of a pipeline run unlike that of any judgment.
+_RUN = "run:"
 #: MLflow's limits on the length of keys and values (mlflow.utils.validation).
 _KEY, _PARAM, _TAG = 250, 6000, 5000
 #: What MLflow does not take in the name of a metric, parameter or tag.
@@ -52,14 +54,22 @@ class Memory:
     ) -> None:
         self._server = _server(tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "")
         self._outbox = Outbox(records.database, clock)
+        self._looks = records.looks
         self._clock = clock
 
     def begin(
-        self, judgment: str, *, experiment: str, name: str, tags: Mapping[str, str], params: Mapping[str, str]
+        self,
+        judgment: str,
+        *,
+        experiment: str,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, str],
+        parent: str = "",
     ) -> None:
-        """A judgment begins: `judgment` is its id, everywhere."""
+        """A judgment begins: `judgment` is its id, everywhere; `parent` that of what it is a part of."""
         payload: dict[str, Json] = {"experiment": experiment, "name": name, "start_ms": _ms(self._clock())}
-        payload |= {"tags": _fitted(tags, _TAG), "params": _fitted(params, _PARAM)}
+        payload |= {"tags": _fitted(tags, _TAG), "params": _fitted(params, _PARAM), "parent": parent}
         self._outbox.add(judgment, {"begin": payload})
 
     def look(self, judgment: str, step_s: int, at: datetime, metrics: Mapping[str, float]) -> None:
@@ -82,7 +92,21 @@ class Memory:
             f"artifact/{path}": {"path": path, "text": text} for path, text in files.items()
         }
         last = _fitted({**tags, "gennaker.verdict": verdict}, _TAG)
-        self._outbox.add(judgment, {**parts, "finish": {"end_ms": _ms(self._clock()), "tags": last}})
+        finish: dict[str, Json] = {"end_ms": _ms(self._clock()), "tags": last}
+        table: dict[str, dict[str, Json]] = {"table": {"path": LOOKS_TABLE}} if self._looks.has(judgment) else {}
+        self._outbox.add(judgment, {**parts, **table, "finish": finish})
+
+    def run_begins(self, run: str, *, experiment: str, tags: Mapping[str, str]) -> str:
+        """A pipeline run has something to remember; gives the id under which it is its judgments' parent."""
+        parent = _RUN + run
+        self.begin(parent, experiment=experiment, name=run, tags=tags, params={})
+        return parent
+
+    def run_ends(self, run: str, *, verdict: str, reason: str) -> None:
+        """A pipeline run ended; nothing is told of one without judgments."""
+        if self._outbox.has(_RUN + run):
+            last = _fitted({"gennaker.verdict": verdict, "reason": reason}, _TAG)
+            self._outbox.add(_RUN + run, {"finish": {"end_ms": _ms(self._clock()), "tags": last}})
 
     def deliver(self, limit: int = 500) -> int:
         """Sends at most `limit` waiting entries, each seen once in MLflow, and gives how many arrived.
@@ -100,7 +124,7 @@ class Memory:
                 with self._outbox.claimed(judgment) as is_mine:
                     if not is_mine:
                         continue
-                    delivery = _Delivery(self._outbox, tracking, judgment, deadline)
+                    delivery = Delivery(self._outbox, self._looks, tracking, judgment, deadline)
                     is_away = not delivery.send(limit - arrived)
                     arrived += delivery.arrived
                     if is_away:
@@ -117,84 +141,6 @@ class Memory:
         return f"{server}/#/experiments/{run.experiment_id}/runs/{run.run_id}"
 
 
-class _Delivery:
-    """One judgment's entries, sent in order by the deliverer who claimed it."""
-
-    def __init__(self, outbox: Outbox, tracking: Tracking, judgment: str, deadline: float) -> None:
-        self._outbox, self._tracking, self._judgment, self._deadline = outbox, tracking, judgment, deadline
-        self._run = outbox.tracked(judgment)
-        self.arrived = 0
-
-    def send(self, limit: int) -> bool:
-        """Sends what is waiting; False when MLflow went away. What it refuses for good is set aside."""
-        try:
-            for batch in _batches(self._outbox.entries(self._judgment, limit)):
-                if time.monotonic() > self._deadline:
-                    break
-                if self._run is None and not self._found_or_made(batch[0]):
-                    break
-                self._deliver(batch)
-        except Away as away:
-            log.info("mlflow_away why=%s", redact_text(str(away)))
-            return False
-        return True
-
-    def _found_or_made(self, first: Entry) -> bool:
-        """Whether there is a run now; without one nothing of the judgment can be sent, so all of it waits."""
-        if first.part != "begin":
-            return False
-        told: Any = first.payload
-        try:
-            experiment = self._tracking.experiment(told["experiment"])
-            runs = self._tracking.runs(experiment, self._judgment)
-            self._run = runs[0] if runs else self._made(experiment, told)
-        except Refused as refused:
-            log.warning("mlflow_refused judgment=%s part=begin why=%s", self._judgment, redact_text(str(refused)))
-            return False
-        self._outbox.track(self._judgment, self._run)
-        return True
-
-    def _made(self, experiment: str, told: Any) -> Tracked:
-        return self._tracking.create(
-            experiment, self._judgment, name=told["name"], start_ms=told["start_ms"], tags=told["tags"]
-        )
-
-    def _deliver(self, batch: Sequence[Entry]) -> None:
-        assert self._run is not None
-        try:
-            self._send(self._run, batch)
-        except Refused as refused:
-            if len(batch) > 1:
-                for entry in batch:
-                    self._deliver([entry])
-                return
-            why = redact_text(str(refused))
-            log.warning("mlflow_refused judgment=%s part=%s why=%s", self._judgment, batch[0].part, why)
-            self._outbox.refused(batch, why)
-            return
-        self._outbox.sent(batch)
-        self.arrived += len(batch)
-
-    def _send(self, run: Tracked, batch: Sequence[Entry]) -> None:
-        told: Any = batch[0].payload
-        match batch[0].part.partition("/")[0]:
-            case "begin":
-                self._tracking.params(run.run_id, told["params"])
-            case "look":
-                self._tracking.metrics(run.run_id, [point for entry in batch for point in _points(entry)])
-            case "artifact":
-                self._tracking.artifact(run, told["path"], told["text"])
-            case _:
-                self._tracking.finish(run.run_id, end_ms=told["end_ms"], tags=told["tags"])
-                self._delete_doubles(run)
-
-    def _delete_doubles(self, run: Tracked) -> None:
-        """A run that was made although its answer came too late was made again: one stays."""
-        for other in self._tracking.runs(run.experiment_id, self._judgment):
-            if other.run_id != run.run_id:
-                self._tracking.delete(other.run_id)
-
-
 def _server(uri: str) -> str:
     """The address of an MLflow server; `""` when the tracking URI is none."""
     try:
@@ -203,19 +149,6 @@ def _server(uri: str) -> str:
     except (ValueError, httpx.InvalidURL):
         log.warning("mlflow_address_unreadable")
     return ""
-
-
-def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Looks that follow each other go together, all else by itself."""
-    groups = groupby(entries, key=lambda entry: "looks" if entry.part.startswith("look/") else entry.part)
-    return [list(group) for _, group in groups]
-
-
-def _points(entry: Entry) -> list[dict[str, Any]]:
-    told: Any = entry.payload
-    return [
-        {"key": key, "value": value, "timestamp": told["at_ms"], "step": told["step"]} for key, value in told["metrics"]
-    ]
 
 
 def _fitted(values: Mapping[str, str], longest: int) -> dict[str, Json]:

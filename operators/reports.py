@@ -46,8 +46,5 @@ def write_report(watch: Watch, outcome: Outcome, records: Records, task_id: str)
         verdict=judgment.verdict.value,
         tags={"reason": judgment.reason, "decided_by": judgment.decided_by},
         report_html=page,
-        artifacts={
-            "looks.json": json.dumps(records.looks.of(watch.judgment)),
-            "judgment.json": judgment.to_json(),
-        },
+        artifacts={"judgment.json": judgment.to_json()},
     )

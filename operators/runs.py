@@ -10,6 +10,7 @@ from operators.change import Change, ChangeState
 from operators.clouds import open_cloud
 from operators.clouds.cloud import Cluster
 from operators.errors import RecordError
+from operators.memory import Memory
 from operators.records import Json, Kind, Record, Records, Subject
 
 
@@ -59,6 +60,7 @@ class Run:
             self.records.leases.release(cluster, self.subject.run)
         verdict, reason = conclusion.verdict.value, conclusion.reason
         self._once("close", lambda: {"state": "closed", "verdict": verdict, "reason": reason})
+        Memory(self.records).run_ends(self.subject.run, verdict=verdict, reason=reason)
 
     def conclusion(self) -> Conclusion | None:
         """The verdict, or None while the run is open."""

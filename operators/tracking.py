@@ -4,6 +4,7 @@ MLflow's own client takes 1.4 s to import (3.17, two cores); httpx, which Airflo
 already, takes none, and every worker and trigger process would pay the difference.
 """
 
+import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,17 @@ from urllib.parse import quote
 import httpx
 
 from canary.errors import GennakerError
+from operators.looks_table import LooksTable
 from operators.records.outbox import Tracked
 
 #: Longest wait for one answer; MLflow answers in some 20 ms when it is well.
 TIMEOUT_S = 5.0
 #: What one log-batch may carry (MLflow's REST reference, "Request limits").
 METRICS_PER_REQUEST, PARAMS_PER_REQUEST = 1000, 100
+#: The tag by which MLflow's pages nest a run in another.
+PARENT_TAG = "mlflow.parentRunId"
+#: Longest name of a dataset that MLflow's database takes.
+DATASET_NAME = 500
 #: The tag by which the run of a judgment is found again.
 JUDGMENT_TAG = "gennaker.judgment"
 
@@ -109,14 +115,27 @@ class Tracking:
         for begin in range(0, len(points), METRICS_PER_REQUEST):
             self._post("runs/log-batch", run_id=run_id, metrics=list(points[begin : begin + METRICS_PER_REQUEST]))
 
-    def artifact(self, run: Tracked, path: str, text: str) -> None:
+    def artifact(self, run: Tracked, path: str, content: bytes) -> None:
         """Writes a file of the run."""
         if not run.artifact_uri.startswith(_ARTIFACTS):
             raise Refused("NO_ARTIFACT_PROXY", "the MLflow server does not serve artifacts (--serve-artifacts)")
         if not {"", ".", ".."}.isdisjoint(path.split("/")):
             raise Refused("BAD_PATH", f"{path} is not a path below the run")
         folder = run.artifact_uri.removeprefix(_ARTIFACTS).strip("/")
-        self._request("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{quote(f'{folder}/{path}')}", content=text.encode())
+        self._request("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{quote(f'{folder}/{path}')}", content=content)
+
+    def dataset(self, run: Tracked, name: str, path: str, table: LooksTable) -> None:
+        """Says that a file of the run is the data it was made from; the same data count once."""
+        dataset = {
+            "name": name[:DATASET_NAME],
+            "digest": table.digest,
+            "source_type": "http",
+            "source": json.dumps({"url": f"{run.artifact_uri}/{path}"}),
+            "schema": table.schema,
+            "profile": json.dumps({"num_rows": table.rows}),
+        }
+        tags = [{"key": "mlflow.data.context", "value": "judgment"}]
+        self._post("runs/log-inputs", run_id=run.run_id, datasets=[{"dataset": dataset, "tags": tags}])
 
     def finish(self, run_id: str, *, end_ms: int, tags: Mapping[str, str]) -> None:
         """Sets the last tags and ends the run."""

@@ -231,16 +231,28 @@ def judgment_id(subject: Subject, region: str) -> str:
 
 
 def begin_memory(watch: Watch, memory: Memory, facts: Mapping[str, str]) -> None:
-    """Starts the MLflow run of a watch, tagged by service, pipeline, run, stage and region; safe to repeat."""
+    """Starts the MLflow run of a watch in that of its pipeline run, with its settings; safe to repeat."""
     subject = watch.subject
-    tags = {k: subject[k] for k in ("service", "pipeline", "run", "stage")}
+    experiment = f"gennaker/{subject['service']}"
+    of_run = {name: subject[name] for name in ("service", "pipeline", "run")}
+    places = {"environment": str(watch.environment["name"]), "region": watch.region}
+    profile = {"profile": str(watch.config["profile"])}
     memory.begin(
         watch.judgment,
-        experiment=f"gennaker/{subject['service']}",
+        experiment=experiment,
         name=f"{subject['stage']} {watch.region}",
-        tags={**tags, "environment": str(watch.environment["name"]), "region": watch.region},
-        params={**facts, "profile": str(watch.config["profile"]), "control": watch.control, "canary": watch.canary},
+        tags={**of_run, "stage": subject["stage"], **places, **profile},
+        params={**_settings(watch.config), **facts, "control": watch.control, "canary": watch.canary},
+        parent=memory.run_begins(subject["run"], experiment=experiment, tags=of_run),
     )
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of a canary as flat texts: `alpha`, `error_rate.margin` and so on."""
+    flat = {name: str(value) for name, value in config.items() if isinstance(value, str | int | float)}
+    for metric in config["metrics"]:
+        flat |= {f"{metric['name']}.{name}": str(value) for name, value in metric.items() if value and name != "name"}
+    return flat
 
 
 def record_decision(watch: Watch, outcome: Outcome, records: Records) -> None:

@@ -27,6 +27,12 @@ class Looks:
             connection.execute(insert(LOOKS).values(judgment=judgment, number=number, payload=stored))
         return True
 
+    def has(self, judgment: str) -> bool:
+        """Whether any look of a judgment was kept."""
+        query = select(LOOKS.c.number).where(LOOKS.c.judgment == judgment).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def of(self, judgment: str) -> list[Mapping[str, Json]]:
         """The looks of a judgment by number."""
         query = select(LOOKS.c.payload).where(LOOKS.c.judgment == judgment).order_by(LOOKS.c.number)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 
 from operators.records.database import Database
 from operators.records.record import Json, canonical
@@ -65,6 +65,14 @@ class Outbox:
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
+    def has(self, judgment: str) -> bool:
+        """Whether anything was ever told of a judgment."""
+        return self._finds(OUTBOX.c.judgment == judgment)
+
+    def is_waiting(self, judgment: str) -> bool:
+        """Whether a judgment has something to send."""
+        return self._finds(OUTBOX.c.judgment == judgment, OUTBOX.c.state == _State.WAITING.value)
+
     def entries(self, judgment: str, limit: int) -> list[Entry]:
         """What is to be sent of a judgment, in order."""
         query = select(OUTBOX).where(OUTBOX.c.judgment == judgment, OUTBOX.c.state == _State.WAITING.value)
@@ -103,6 +111,10 @@ class Outbox:
         with self._database.read() as connection:
             row = connection.execute(select(TRACKED).where(TRACKED.c.judgment == judgment)).first()
         return Tracked(row.experiment_id, row.run_id, row.artifact_uri) if row and row.run_id else None
+
+    def _finds(self, *where: ColumnElement[bool]) -> bool:
+        with self._database.read() as connection:
+            return connection.execute(select(OUTBOX.c.id).where(*where).limit(1)).first() is not None
 
     def _claim(self, judgment: str, claim: str) -> bool:
         now = self._clock().timestamp()

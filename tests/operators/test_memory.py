@@ -1,5 +1,7 @@
 """Judgments in MLflow: told once, delivered once, on a real server that is killed and comes back."""
 
+import io
+import json
 import os
 import signal
 import socket
@@ -15,12 +17,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
 from operators import tracking
+from operators.looks_table import table_of
 from operators.memory import Memory
 from operators.records import Records
+from operators.records.outbox import Outbox
+from operators.records.records import utc_now
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EXPERIMENT = "canary/playback"
@@ -379,3 +385,88 @@ def test_the_page_of_a_run_does_not_show_the_servers_credentials(
     page = memory.url(judgment)
     assert page is not None
     assert page.startswith(server.url)
+
+
+def a_stored_look(number: int) -> dict[str, Any]:
+    side = {"requests": 100 * number, "errors": number, "latency": [99 * number, number], "edges_ms": [50.0]}
+    at = (NOON + timedelta(seconds=number)).isoformat()
+    return {"at": at, "baseline": side, "canary": side, "canary_share": 0.5, "step": ""}
+
+
+def run_of(server: Server, run_id: str) -> Any:
+    return server.get("api/2.0/mlflow/runs/get", run_id=run_id).json()["run"]
+
+
+def tags_of(run: Any) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+
+
+def test_the_looks_are_a_table_and_a_dataset_of_the_run(server: Server, records: Records, judgment: str) -> None:
+    for number in range(3):
+        records.looks.add(judgment, number, a_stored_look(number))
+    memory = Memory(records, server.url)
+    tell_all(memory, judgment, looks=3)
+    memory.deliver()
+    [run] = server.runs(judgment)
+    folder = run["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/").strip("/")
+    content = server.get(f"api/2.0/mlflow-artifacts/artifacts/{folder}/looks.parquet").content
+    table = pq.read_table(io.BytesIO(content)).to_pylist()
+    assert [row["canary_requests"] for row in table] == [0, 100, 200]
+    assert table[2]["baseline_latency"] == [198, 2]
+    [told] = run_of(server, run["info"]["run_id"])["inputs"]["dataset_inputs"]
+    assert told["dataset"]["name"] == judgment
+    assert json.loads(told["dataset"]["profile"]) == {"num_rows": 3}
+
+
+def test_the_same_looks_are_the_same_table() -> None:
+    looks = [a_stored_look(number) for number in range(5)]
+    assert table_of(looks) == table_of(looks)
+
+
+def test_judgments_are_nested_in_the_run_of_their_pipeline(server: Server, records: Records, judgment: str) -> None:
+    memory = Memory(records, server.url)
+    for name in ("us", "eu"):
+        parent = memory.run_begins(judgment, experiment=EXPERIMENT, tags={"service": "playback"})
+        begin(memory, f"{judgment}/{name}", parent=parent)
+        end(memory, f"{judgment}/{name}")
+    memory.deliver()
+    [above] = server.runs(f"run:{judgment}")
+    assert above["info"]["status"] == "RUNNING"
+    for name in ("us", "eu"):
+        [below] = server.runs(f"{judgment}/{name}")
+        assert tags_of(below)["mlflow.parentRunId"] == above["info"]["run_id"]
+    memory.run_ends(judgment, verdict="rolled back", reason="too many errors")
+    memory.deliver()
+    [above] = server.runs(f"run:{judgment}")
+    assert above["info"]["status"] == "FINISHED"
+    assert tags_of(above)["reason"] == "too many errors"
+
+
+def test_a_judgment_waits_for_the_run_it_is_nested_in(server: Server, records: Records, judgment: str) -> None:
+    memory = Memory(records, server.url)
+    outbox = Outbox(records.database, utc_now)
+    parent = memory.run_begins(judgment, experiment=EXPERIMENT, tags={})
+    begin(memory, f"{judgment}/us", parent=parent)
+    with outbox.claimed(parent) as is_mine:
+        assert is_mine
+        memory.deliver()
+        assert outbox.tracked(f"{judgment}/us") is None
+    memory.deliver()
+    [above], [below] = server.runs(parent), server.runs(f"{judgment}/us")
+    assert tags_of(below)["mlflow.parentRunId"] == above["info"]["run_id"]
+
+
+def test_nothing_is_told_of_a_run_without_judgments(records: Records) -> None:
+    Memory(records, "").run_ends("playback/manual__1", verdict="promoted", reason="all done")
+    assert Outbox(records.database, utc_now).judgments() == []
+
+
+def test_runs_are_found_by_what_they_were_judged_by(server: Server, records: Records, judgment: str) -> None:
+    memory = Memory(records, server.url)
+    begin(memory, judgment, params={"alpha": "0.01", "error_rate.margin": "1.5"}, tags={"service": judgment})
+    end(memory, judgment, tags={"reason": "errors"})
+    memory.deliver()
+    experiment = server.get("api/2.0/mlflow/experiments/get-by-name", experiment_name=EXPERIMENT).json()["experiment"]
+    wanted = f"tags.service = '{judgment}' and tags.`gennaker.verdict` = 'FAIL' and params.`error_rate.margin` = '1.5'"
+    found = server.post("runs/search", experiment_ids=[experiment["experiment_id"]], filter=wanted)
+    assert len(found["runs"]) == 1
