@@ -14,6 +14,7 @@ from operators.clouds import open_cloud
 from operators.clouds.cloud import Cluster
 from operators.records import Kind, Records
 from operators.runs import RunVerdict
+from tests.end_to_end.in_mlflow import InMlflow, tags_of
 from tests.end_to_end.releasing import (
     CONVERGED,
     a_release,
@@ -97,6 +98,21 @@ def test_killed_component(stack, ramp: str, component: str) -> None:
     stack.kill(component)
     assert assert_converged(stack, ramp) is RunVerdict.PROMOTED
     stack.wait_until_healthy()
+
+
+def test_mlflow_killed_while_a_release_is_judged_changes_nothing_and_is_told_all_once(stack, ramp: str) -> None:
+    memory = InMlflow(stack.settings.mlflow_url, PIPELINE)
+    stack.eventually(lambda: len(memory.of_run(ramp)[1]) == 1, "the judgment in MLflow while it goes on", SOON)
+    assert conclusion_of(PIPELINE, ramp) is None, "evidence is seen before the verdict"
+    stack.kill("mlflow")
+    assert assert_converged(stack, ramp) is RunVerdict.PROMOTED
+    stack.wait_until_healthy()
+    _, judgment = stack.eventually(lambda: memory.finished(ramp), "all of it in MLflow", SOON)
+    stored = Records.open().looks.of(tags_of(judgment)["gennaker.judgment"])
+    assert [row["at"] for row in memory.looks(judgment)] == [look["at"] for look in stored]
+    steps = memory.points(judgment, "requests.canary")
+    assert len(steps) == len(set(steps))
+    assert len(steps) >= len(stored) - 1, "a step is one second, in which two looks may fall"
 
 
 def test_a_cancelled_run_is_rolled_back_by_converge(stack, ramp: str) -> None:

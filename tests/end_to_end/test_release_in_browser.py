@@ -4,12 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
 import pytest
 
 from operators.clouds import open_cloud
 from operators.clouds.cloud import Cluster
 from operators.records import Kind
+from tests.end_to_end.in_mlflow import InMlflow, tags_of
 from tests.end_to_end.releasing import a_release, records_of, under_load
 from tests.end_to_end.test_ui import ARTIFACTS, _logged_in
 
@@ -50,18 +50,23 @@ def test_a_bad_release_started_in_the_form_is_rolled_back_and_its_tab_says_why(s
 
     (decision,) = records_of(PIPELINE, run_id, Kind.DECISION)
     assert decision.body["judgment"]["verdict"] == "FAIL"
-    found = stack.eventually(lambda: _mlflow_runs(stack, run_id), "the judgment in MLflow", SOON)
-    tags = {tag["key"]: tag["value"] for tag in found[0]["data"]["tags"]}
+    memory = InMlflow(stack.settings.mlflow_url, PIPELINE)
+    run, judgment = stack.eventually(lambda: memory.finished(run_id), "the judgment in MLflow", SOON)
+    tags = tags_of(judgment)
     assert {tags["service"], tags["region"], tags["stage"]} == {"ramping", "us-east-1", "progressive-rollout"}
-    metrics = {metric["key"] for metric in found[0]["data"]["metrics"]}
+    assert tags["gennaker.verdict"] == "FAIL"
+    assert tags["mlflow.parentRunId"] == run["info"]["run_id"]
+    assert tags_of(run)["gennaker.verdict"] == "rolled back"
+    metrics = {metric["key"] for metric in judgment["data"]["metrics"]}
     assert {"error_rate.evidence_harm", "requests.canary"} <= metrics
+    params = {param["key"] for param in judgment["data"]["params"]}
+    assert {"profile", "judge", "alpha", "error_rate.margin", "definition"} <= params
+    assert len(memory.looks(judgment)) == decision.body["looks"]
 
-
-def _mlflow_runs(stack, run_id: str) -> list[dict]:
-    api = f"{stack.settings.mlflow_url}/api/2.0/mlflow"
-    said = httpx.get(f"{api}/experiments/get-by-name", params={"experiment_name": f"gennaker/{PIPELINE}"}).json()
-    if "experiment" not in said:
-        return []
-    wanted = {"experiment_ids": [said["experiment"]["experiment_id"]], "filter": f"tags.run = '{PIPELINE}/{run_id}'"}
-    runs = httpx.post(f"{api}/runs/search", json=wanted).json().get("runs", [])
-    return [run for run in runs if run["info"]["status"] == "FINISHED"]
+    page.set_viewport_size({"width": 1500, "height": 900})
+    page.goto(f"{memory.url}/#/experiments/{memory.experiment()}/runs")
+    page.get_by_text("progressive-rollout us-east-1").first.wait_for()
+    page.screenshot(path=ARTIFACTS / "mlflow-experiment.png")
+    page.goto(f"{memory.url}/#/experiments/{memory.experiment()}/runs/{judgment['info']['run_id']}/model-metrics")
+    page.get_by_text("evidence_harm").first.wait_for()
+    page.screenshot(path=ARTIFACTS / "mlflow-evidence.png")

@@ -4,6 +4,8 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from gennaker.ui.one_writer import OneWriter
+
 
 async def pages(scope: Any, receive: Any, send: Any) -> None:
     """The pages' ASGI app, imported when first asked: every Airflow component loads plugins, only one serves them."""
@@ -17,6 +19,7 @@ class GennakerPlugin(AirflowPlugin):
 
     name = "gennaker"
     fastapi_apps = [{"app": pages, "url_prefix": "/gennaker", "name": "Gennaker"}]
+    fastapi_root_middlewares = [{"middleware": OneWriter, "name": "One writer on SQLite"}]
     external_views = [
         {
             "name": "Canary",
