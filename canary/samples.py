@@ -1,6 +1,7 @@
 """What one side shows of one metric at one moment, as its source gives it."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -124,6 +125,8 @@ def _flaw_of_histogram(sample: Histogram) -> str:
         return f"histogram has {len(sample.buckets)} buckets for {len(sample.edges)} edges (one more is needed)"
     if not all(is_count(count) for count in sample.buckets):
         return "histogram has a bucket that is not a count"
+    if not sample.edges:
+        return "histogram has one bucket and no edge, so it tells nothing of how long requests take"
     return "" if _is_rising(sample.edges) else "histogram has edges that do not rise"
 
 
@@ -133,7 +136,7 @@ def _flaw_of_moments(sample: Moments) -> str:
     if not is_number(sample.total) or not is_number(sample.squares) or sample.squares < 0:
         return f"sums are {sample.total!r} and {sample.squares!r} (of squares), which cannot be"
     # Cauchy and Schwarz; the slack is for sums that were added up in another order.
-    if sample.total**2 > sample.count * sample.squares * (1 + 1e-6):
+    if abs(sample.total) > math.sqrt(sample.count) * math.sqrt(sample.squares) * (1 + 5e-7):
         return f"sum {sample.total:g} does not fit its sum of squares {sample.squares:g}"
     return ""
 
@@ -166,8 +169,10 @@ def is_count(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Whether the value is a finite number."""
-    return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether the value is a number that a finite double holds."""
+    if not isinstance(value, float | int) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def _is_rising(edges: tuple[float, ...]) -> bool:

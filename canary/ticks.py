@@ -7,7 +7,11 @@ from itertools import pairwise
 from typing import Final
 
 from canary.looks import ERROR_RATE, LATENCY, Look
-from canary.samples import NO_DATA, EventCount, Gauge, Histogram, Lacking, Moments, Sample, checked
+from canary.samples import MALFORMED, NO_DATA, EventCount, Gauge, Histogram, Lacking, Moments, Sample, checked
+
+#: No service answers as much between two looks (a million requests a second for eleven days), and
+#: beyond it sums of logarithms, in doubles, lose the digits that decide.
+LARGEST_GROWTH: Final = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +81,23 @@ class Ticker:
         now = _pair_of(look.baseline.sample(name), look.canary.sample(name), _edges_of(seen))
         if isinstance(now, Lacking):
             return now
-        self._seen[name] = now, (look.baseline.requests, look.canary.requests)
+        grown = self._grown(name, seen, requests, now, look)
+        if not isinstance(grown, Lacking) or seen is None:
+            self._seen[name] = now, (look.baseline.requests, look.canary.requests)
+        return grown
+
+    def _grown(self, name: str, seen: Pair | None, requests: tuple[int, int], now: Pair, look: Look) -> Pair | Lacking:
+        """What was added since both sides were last seen; after a leap that look counts as never seen."""
         if isinstance(now.baseline, Gauge):
             return now
         if seen is None:
             return Lacking(NO_DATA, "it is seen for the first time")
         is_own = name in (ERROR_RATE, LATENCY) and name not in look.canary.samples
-        return Pair(
+        grown = Pair(
             _growth(seen.baseline, now.baseline, from_zero=is_own and look.baseline.requests < requests[0]),
             _growth(seen.canary, now.canary, from_zero=is_own and look.canary.requests < requests[1]),
         )
+        return _without_leaps(grown)
 
 
 def ticks_of(looks: Sequence[Look], metrics: Sequence[str]) -> list[Tick]:
@@ -145,6 +156,21 @@ def _on_common_edges(one: Histogram, other: Histogram, edges: tuple[float, ...] 
 def _coarser(histogram: Histogram, edges: tuple[float, ...]) -> Histogram:
     ends = [0, *(histogram.edges.index(edge) + 1 for edge in edges), len(histogram.buckets)]
     return Histogram(tuple(sum(histogram.buckets[low:high]) for low, high in pairwise(ends)), edges)
+
+
+def _without_leaps(grown: Pair) -> Pair | Lacking:
+    """What was added between two looks, unless it is more than anything serves in that time."""
+    for side, sample in (("baseline", grown.baseline), ("canary", grown.canary)):
+        match sample:
+            case EventCount(events, requests):
+                most = max(events, requests or 0)
+            case Histogram(buckets):
+                most = sum(buckets)
+            case _:
+                most = 0
+        if most > LARGEST_GROWTH:
+            return Lacking(MALFORMED, f"the {side}'s counter leaped by {most:.1e} between two looks")
+    return grown
 
 
 def _growth(before: Sample, after: Sample, *, from_zero: bool) -> Sample:
