@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import psutil
@@ -99,6 +100,16 @@ def test_a_second_up_changes_nothing(stack) -> None:
     before = {name: state.pid for name, state in local.supervisor().states().items()}
     assert local.up() == stack.settings
     assert {name: state.pid for name, state in local.supervisor().states().items()} == before
+
+
+def test_many_who_change_things_at_once_while_tasks_run_do_not_block_each_other(stack) -> None:
+    runs = [_run_probe(stack.client) for _ in range(3)]
+    with ThreadPoolExecutor(4) as people:
+        changes = [people.submit(AirflowClient().unpause, "probe") for _ in range(60)]
+    for change in changes:
+        change.result()
+    for run_id in runs:
+        assert stack.client.wait("probe", run_id, SOON).state == "success"
 
 
 @pytest.mark.parametrize("component", ["api-server", "scheduler", "dag-processor", "triggerer", "mlflow"])
