@@ -65,8 +65,9 @@ def test_a_bad_release_started_in_the_form_is_rolled_back_and_its_tab_says_why(s
 
     page.set_viewport_size({"width": 1500, "height": 900})
     page.goto(f"{memory.url}/#/experiments/{memory.experiment()}/runs")
-    page.get_by_text("progressive-rollout us-east-1").first.wait_for()
+    page.get_by_text(f"{PIPELINE}/{run_id}").first.wait_for()
     page.screenshot(path=ARTIFACTS / "mlflow-experiment.png")
     page.goto(f"{memory.url}/#/experiments/{memory.experiment()}/runs/{judgment['info']['run_id']}/model-metrics")
-    page.get_by_text("evidence_harm").first.wait_for()
+    page.get_by_text("progressive-rollout us-east-1").first.wait_for()
+    page.locator(".js-plotly-plot").first.wait_for()
     page.screenshot(path=ARTIFACTS / "mlflow-evidence.png")
