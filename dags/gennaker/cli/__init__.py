@@ -14,7 +14,21 @@ app = typer.Typer(
 
 #: Modules of commands, in the order of the help. Each has a function of its own name, or an `app` of
 #: several; what is slow to import, it imports when it runs.
-COMMANDS = ("demo", "up", "down", "doctor", "release", "status", "check", "render", "plan", "schema", "audit", "canary")
+COMMANDS = (
+    "demo",
+    "up",
+    "down",
+    "doctor",
+    "release",
+    "status",
+    "check",
+    "render",
+    "plan",
+    "schema",
+    "audit",
+    "label",
+    "canary",
+)
 
 
 def _mount(name: str) -> None:
