@@ -20,6 +20,8 @@ from operators.home import home
 
 #: The kernel that is this very Python; a name of its own, so that no kernel of the user's is taken for it.
 KERNEL: Final = "gennaker"
+#: The module that is a kernel's program, by which its process is known.
+LAUNCHER: Final = "ipykernel_launcher"
 #: How long a kernel that was asked to end has before it is killed.
 PATIENCE_S: Final = 3.0
 
@@ -95,6 +97,7 @@ def page(executed: Path, title: str) -> str:
 def _executed(source: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
     """Runs the notebook into the file `executed`; raises AirflowException that names the cell that failed."""
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     told = {"kernel_name": KERNEL, "language": "python", "progress_bar": False, "cwd": str(source.resolve().parent)}
@@ -105,6 +108,8 @@ def _executed(source: Path, executed: Path, parameters: Mapping[str, Any]) -> No
         why = f"{error.ename}: {error.evalue}"
         mend = "the executed notebook and its page are kept with the traceback"
         raise AirflowException(f"{source}: cell [{error.exec_count}] failed: {why}. To mend: {mend}") from error
+    except DeadKernelError as error:
+        raise AirflowException(f"{source}: the kernel ended before the notebook: {error}") from error
 
 
 @contextmanager
@@ -113,7 +118,7 @@ def _own_kernel() -> Iterator[None]:
     data = _jupyter()
     # Papermill asks the specification for its language, and fails without one.
     spec = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "argv": [sys.executable, "-m", LAUNCHER, "-f", "{connection_file}"],
         "display_name": "Gennaker",
         "language": "python",
         "metadata": {"kernelspec": {"language": "python"}},
@@ -121,7 +126,6 @@ def _own_kernel() -> Iterator[None]:
     write_atomically(data / "kernels" / KERNEL / "kernel.json", json.dumps(spec))
     # IPython's folder is its user's elsewhere; a profile of theirs is no part of a pipeline.
     own = {name: str(data) for name in ("JUPYTER_PATH", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
-    own["JUPYTER_RUNTIME_DIR"] = str(data / "runtime")
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
     try:
@@ -145,11 +149,11 @@ def _file_name(name: str) -> str:
 
 
 def _is_kernel(process: Any) -> bool:
-    """Whether this process is a kernel that was started here."""
+    """Whether this process is a kernel; a task's process starts none but its notebook's."""
     import psutil
 
     try:
-        return any(word.startswith(str(_jupyter() / "runtime")) for word in process.cmdline())
+        return LAUNCHER in process.cmdline()
     except psutil.Error:
         return False
 

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import pytest
@@ -14,15 +15,14 @@ from operators.run_notebook import RunNotebook
 from tests.fakes.context import a_context
 from tests.fakes.release import PIPELINE
 
-# pyzmq's and Jupyter's own: neither has an effect on what is tested.
-pytestmark = [pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 METADATA: Mapping[str, object] = {"kernelspec": {"display_name": "Other", "language": "python", "name": "not_here"}}
 
 
 def a_notebook(folder: Path, *sources: str) -> Path:
     """A notebook whose first cell is that of its parameters."""
-    cells = [
+    cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
             "id": f"cell-{number}",
@@ -72,6 +72,28 @@ def test_a_failing_cell_is_named_and_the_notebook_is_kept(home: Path) -> None:
     assert printed(str(kept / "sums.ipynb")) == "so far\n"
     assert "ZeroDivisionError" in (kept / "sums.html").read_text()
     assert kernels() == []
+
+
+def test_a_task_that_is_killed_ends_its_kernel_and_what_that_started(home: Path) -> None:
+    started = home / "started.fifo"
+    os.mkfifo(started)
+    cell = f"import subprocess\nchild = subprocess.Popen(['sleep', '600'])\nopen({str(started)!r}, 'w').write(str(child.pid))"
+    task = RunNotebook(task_id="sums", notebook=str(a_notebook(home, "one = 1", f"{cell}\nchild.wait()")))
+
+    children: list[psutil.Process] = []
+
+    def kill_when_started() -> None:
+        children.append(psutil.Process(int(started.read_text())))
+        task.on_kill()
+
+    killer = Thread(target=kill_when_started, daemon=True)
+    killer.start()
+    with pytest.raises(AirflowException, match=r"sums\.ipynb: the kernel ended before the notebook"):
+        task.execute(a_context())
+    killer.join()
+    assert kernels() == []
+    (child,) = children
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_notebook_that_is_not_there_fails_the_task_for_good(home: Path) -> None:
