@@ -77,7 +77,8 @@ def test_a_failing_cell_is_named_and_the_notebook_is_kept(home: Path) -> None:
 def test_a_task_that_is_killed_ends_its_kernel_and_what_that_started(home: Path) -> None:
     started = home / "started.fifo"
     os.mkfifo(started)
-    cell = f"import subprocess\nchild = subprocess.Popen(['sleep', '600'])\nopen({str(started)!r}, 'w').write(str(child.pid))"
+    cell = "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
+    cell += f"open({str(started)!r}, 'w').write(str(child.pid))"
     task = RunNotebook(task_id="sums", notebook=str(a_notebook(home, "one = 1", f"{cell}\nchild.wait()")))
 
     children: list[psutil.Process] = []
