@@ -1,9 +1,8 @@
 """A history that is held in memory."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
-from canary.learning.recorded import Batch, Recorded
+from canary.learning.recorded import Batch, Recorded, part_of
 
 
 class InMemoryHistory:
@@ -21,17 +20,4 @@ class InMemoryHistory:
         """All of them with their looks, at most `size` at a time, in the order they were given."""
         for batch in self._batches:
             for begin in range(0, len(batch.canaries), size):
-                yield _part(batch, slice(begin, begin + size))
-
-
-def _part(batch: Batch, rows: slice) -> Batch:
-    return replace(
-        batch,
-        canaries=batch.canaries[rows],
-        looks=batch.looks[rows],
-        seconds=batch.seconds[rows],
-        share=batch.share[rows],
-        requests=batch.requests[:, rows],
-        errors=batch.errors[:, rows],
-        latency=batch.latency[:, rows],
-    )
+                yield part_of(batch, slice(begin, begin + size))

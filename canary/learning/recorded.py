@@ -120,6 +120,22 @@ def batches_of(pairs: Iterable[tuple[Recorded, Sequence[Look]]], size: int = 500
         yield _batch(group, edges)
 
 
+def part_of(batch: Batch, rows: slice | Counts, most: int | None = None) -> Batch:
+    """Some canaries of a batch, each with its first `most` looks; all looks by default."""
+    looks = batch.looks[rows]
+    until = slice(None if most is None else most)
+    return Batch(
+        canaries=tuple(np.array(batch.canaries, object)[rows]),
+        looks=looks if most is None else np.minimum(looks, most),
+        seconds=batch.seconds[rows, until],
+        share=batch.share[rows, until],
+        requests=batch.requests[:, rows, until],
+        errors=batch.errors[:, rows, until],
+        latency=batch.latency[:, rows, until],
+        edges_ms=batch.edges_ms,
+    )
+
+
 def looks_of(batch: Batch, index: int) -> list[Look]:
     """The looks of one canary of a batch, as a session takes them."""
     return [_look(batch, index, place) for place in range(int(batch.looks[index]))]

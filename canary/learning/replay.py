@@ -2,41 +2,35 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
+from typing import Final
 
-from canary.config import CanaryConfig
+import numpy as np
+
+from canary.config import CanaryConfig, JudgeKind
 from canary.judgment import Verdict
-from canary.learning.recorded import Batch, History, looks_of
+from canary.learning.courses import courses_of, decided
+from canary.learning.endings import Ending as Ending
+from canary.learning.recorded import Batch, History, looks_of, part_of
 from canary.learning.schedule import scheduled
 from canary.session import start
 
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a canary would have ended.
-
-    Args:
-        id: of the recorded judgment.
-        verdict: the verdict; INCONCLUSIVE where the looks ended, or the time was over, without another.
-        seconds: from the first look to the verdict, or to the last look.
-        is_cut_short: whether the looks ended, because the canary was stopped, before these settings came to an end.
-    """
-
-    id: str
-    verdict: Verdict
-    seconds: float
-    is_cut_short: bool
+#: Most canaries end early, so that the first looks of all are judged before the rest of those still open.
+_WINDOWS: Final = (32, 96)
 
 
 def replayed(config: CanaryConfig, history: History, *, workers: int = 1) -> Iterator[Ending]:
     """How each recorded canary would have ended, in the order of the history's batches.
 
     Args:
-        config: what to judge by. An interval longer than the recorded one takes every k-th look.
+        config: what to judge by. An interval longer than the recorded one takes every k-th look. Metrics that batches
+            do not show are left out, with their part of alpha.
         history: the recorded canaries.
         workers: how many processes judge; 1 judges in this one.
+
+    Raises:
+        CanaryError: when no guardrail of the configuration is one that batches show.
     """
     if workers == 1:
         for batch in history.batches():
@@ -54,8 +48,20 @@ def replayed(config: CanaryConfig, history: History, *, workers: int = 1) -> Ite
 
 
 def _endings(config: CanaryConfig, batch: Batch) -> list[Ending]:
-    taken = scheduled(batch, config)
-    return [_ending(config, taken, index) for index in range(len(taken.canaries))]
+    """How each canary of a batch would have ended, in its order."""
+    if config.judge is not JudgeKind.SEQUENTIAL:
+        taken = scheduled(batch, config)
+        return [_ending(config, taken, index) for index in range(len(taken.canaries))]
+    endings: list[Ending | None] = [None] * len(batch.canaries)
+    still_open = np.arange(len(endings))
+    most = int(batch.looks.max(initial=0))
+    for window in (*(each for each in _WINDOWS if each < most), most):
+        found = decided(courses_of(config, part := part_of(batch, still_open, window)), config)
+        for row, ending in zip(still_open.tolist(), found, strict=True):
+            endings[row] = ending
+        goes_on = np.array([each.is_cut_short for each in found], bool)
+        still_open = still_open[goes_on & (part.looks < batch.looks[still_open])]
+    return [ending for ending in endings if ending is not None]
 
 
 def _ending(config: CanaryConfig, batch: Batch, index: int) -> Ending:

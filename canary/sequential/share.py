@@ -1,8 +1,9 @@
 """Whether the canary got the share of traffic that was set."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from canary.sequential.counts import log_sum_exp
 from canary.ticks import Tick
@@ -33,15 +34,11 @@ class ShareWatch:
         canary, total = tick.requests_canary, tick.requests_canary + tick.requests_baseline
         self._requests += (canary, total)
         self._expected += tick.share * total
-        share = min(max(tick.share, _EXTREME), 1 - _EXTREME)
-        slack = SLACK * min(share, 1 - share)
-        for row, (edge, factors) in enumerate(((share + slack, _FACTORS), (share - slack, 1 / _FACTORS))):
-            other = edge * factors / (edge * factors + 1 - edge)
-            self._likelihood[row] += canary * np.log(other / edge) + (total - canary) * np.log((1 - other) / (1 - edge))
+        self._likelihood += _gains(np.array(canary), np.array(total), np.array(tick.share))
 
     def fault(self) -> str:
         """What is wrong with the split, or `""`."""
-        rows = log_sum_exp(self._likelihood, axis=1) - np.log(self._likelihood.size)
+        rows = _log_evidence(self._likelihood)
         if np.logaddexp(*rows) < -np.log(MISS):
             return ""
         canary, total = self._requests
@@ -51,3 +48,36 @@ class ShareWatch:
             f"The canary got {which} traffic than was set: {canary:,.0f} of {total:,.0f} requests ({got}) "
             f"where {meant} was meant, so the two sides cannot be compared."
         )
+
+
+def log_share_evidence(requests: NDArray[np.int64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Natural logarithm of the evidence at every tick of many canaries that their traffic was split otherwise than set.
+
+    Args:
+        requests: of baseline and canary in each tick, of shape `(2, n, t)`; none says nothing.
+        share: the canary's share that was set, of shape `(n, t)`.
+
+    Returns:
+        Shape `(n, t)`; above `-log(MISS)` the split is wrong.
+    """
+    gains = _gains(requests[1], requests.sum(axis=0), share)
+    rows: NDArray[np.float64] = np.logaddexp(*_log_evidence(np.cumsum(gains, axis=-1)))
+    return rows
+
+
+def _gains(canary: NDArray[Any], total: NDArray[Any], share: NDArray[Any]) -> NDArray[np.float64]:
+    """What ticks of any shape add to the log likelihood of each wrong share, of shape `(2, factors, ...)`."""
+    share = np.clip(share, _EXTREME, 1 - _EXTREME)
+    slack = SLACK * np.minimum(share, 1 - share)
+    factors = _FACTORS.reshape(-1, *[1] * share.ndim)
+    gains = []
+    for edge, odds in ((share + slack, factors), (share - slack, 1 / factors)):
+        other = edge * odds / (edge * odds + 1 - edge)
+        gains.append(canary * np.log(other / edge) + (total - canary) * np.log((1 - other) / (1 - edge)))
+    return np.stack(gains)
+
+
+def _log_evidence(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Evidence that the share is too large, and that it is too small, of shape `(2, ...)`."""
+    summed: NDArray[np.float64] = log_sum_exp(likelihood, axis=1) - np.log(2 * len(_FACTORS))
+    return summed
