@@ -90,6 +90,8 @@ class Delivery:
                 self._tracking.artifact(run, told["path"], told["text"].encode())
             case "table":
                 self._send_table(run, told["path"])
+            case "label":
+                self._tracking.tags(run.run_id, told["tags"])
             case _:
                 self._tracking.finish(run.run_id, end_ms=told["end_ms"], tags=told["tags"])
                 self._delete_doubles(run)

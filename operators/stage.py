@@ -33,6 +33,10 @@ LOOKS_BEFORE_DEFERRING: Final = 10
 LEASE_PATIENCE: Final = timedelta(hours=1)
 #: A run's parameter of this prefix and an artifact's name says where the artifact is.
 ARTIFACT: Final = "artifact_"
+#: What the trigger of a run may say besides its parameters: that it mends the release before it,
+#: and, of a rehearsal, what it was made to be.
+HOT_FIX: Final = "hot_fix"
+TRUTH: Final = "truth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Staged:
         run = self.run_of(context)
         if ended := run.conclusion():
             raise AirflowSkipException(f"the run was closed as {ended.verdict}: {ended.reason}")
-        run.open({"definition": self.scope.definition, "run_type": word(context["dag_run"].run_type)})
+        run.open({"definition": self.scope.definition, "run_type": word(context["dag_run"].run_type), **_told(context)})
         if reason := run.turned_back():
             raise AirflowSkipException(f"the run turned back: {reason}")
         if not is_wanted(self.scope.when, names(context)):
@@ -95,6 +99,12 @@ class Staged:
         """Writes that the run goes no further because of this stage, unless it is optional."""
         if not self.scope.is_optional:
             self.run_of(context).turn_back(self.scope.stage, reason)
+
+
+def _told(context: Context) -> dict[str, str]:
+    """What the run's trigger said of the release; nothing for most."""
+    conf = getattr(context["dag_run"], "conf", None) or {}
+    return {name: str(conf[name]).lower() for name in (HOT_FIX, TRUTH) if conf.get(name)}
 
 
 class StageOperator(Staged, BaseOperator):

@@ -137,9 +137,13 @@ class Tracking:
         tags = [{"key": "mlflow.data.context", "value": "judgment"}]
         self._post("runs/log-inputs", run_id=run.run_id, datasets=[{"dataset": dataset, "tags": tags}])
 
+    def tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Sets tags of the run, whether it ended or not."""
+        self._post("runs/log-batch", run_id=run_id, tags=_pairs(tags))
+
     def finish(self, run_id: str, *, end_ms: int, tags: Mapping[str, str]) -> None:
         """Sets the last tags and ends the run."""
-        self._post("runs/log-batch", run_id=run_id, tags=_pairs(tags))
+        self.tags(run_id, tags)
         self._post("runs/update", run_id=run_id, status="FINISHED", end_time=end_ms)
 
     def delete(self, run_id: str) -> None:

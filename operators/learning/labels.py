@@ -70,6 +70,7 @@ class Labels:
         """
         said: dict[str, Json] = {"truth": truth.value, "source": source.value, "who": who, "why": why}
         body = redact_body({**said, "judgment": judgment})
+        body |= _mark_of(run)
         with self._records.database.write() as connection:
             subject = _subject_of(connection, run)
             earlier = chain.search(connection, {"kind": Kind.LABEL.value, "run": run}, newest_first=True)
@@ -79,6 +80,26 @@ class Labels:
             if last and all(last.body.get(key) == value for key, value in body.items()):
                 return last
             return chain.append(connection, self._clock(), Kind.LABEL, subject, body)
+
+    def add_once(self, run: str, truth: Truth, *, source: Source, who: str, why: str) -> Record | None:
+        """Appends a label of a whole run, unless it ever had one of this source; None then.
+
+        Two callers at once write one label, whatever each of them says why.
+        """
+        said: dict[str, Json] = {"truth": truth.value, "source": source.value, "who": who, "why": why, "judgment": ""}
+        with self._records.database.write() as connection:
+            earlier = chain.search(connection, {"kind": Kind.LABEL.value, "run": run})
+            if any(record.body.get("source") == source.value for record in earlier):
+                return None
+            subject = _subject_of(connection, run)
+            return chain.append(connection, self._clock(), Kind.LABEL, subject, {**said, **_mark_of(run)})
+
+    def all(self) -> dict[str, list[Label]]:
+        """The labels of every labelled run, oldest first."""
+        found: dict[str, list[Label]] = {}
+        for record in self._records.search(kind=Kind.LABEL):
+            found.setdefault(record.subject.run, []).append(label_of(record))
+        return found
 
     def of(self, run: str) -> list[Label]:
         """The labels of a run, oldest first."""
@@ -104,6 +125,11 @@ def truth_of(labels: Iterable[Label]) -> Label | None:
     event that says bad; `stable` last.
     """
     return max(labels, key=lambda label: (_rank(label), label.seq), default=None)
+
+
+def _mark_of(run: str) -> dict[str, Json]:
+    """What marks the records of a simulated run as such."""
+    return {"simulated": True} if run.partition("/")[2].startswith("simulated__") else {}
 
 
 def _rank(label: Label) -> int:

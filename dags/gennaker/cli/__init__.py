@@ -27,6 +27,8 @@ COMMANDS = (
     "schema",
     "audit",
     "label",
+    "unlabelled",
+    "incident",
     "canary",
 )
 

@@ -22,6 +22,7 @@ def label(
 
     A label is a record: it is kept for good, and a later label corrects it. The same one again changes nothing.
     """
+    from operators.learning.label_memory import remember_truth
     from operators.learning.labels import Labels, Source
     from operators.records import Records
 
@@ -33,6 +34,7 @@ def label(
         if judgment and not (judgment.startswith(f"{name.replace('/', '.')}.") and records.looks.has(judgment)):
             raise typer.BadParameter(f"{name} has no judgment '{judgment}' with looks", param_hint="--judgment")
         record = Labels(records).add(name, said, source=Source.PERSON, who=who, why=reason, judgment=judgment)
+        remember_truth(records, [name])
     typer.echo(f"{name} is labelled {said} by {who} (record {record.seq})")
 
 

@@ -19,6 +19,7 @@ def release(
     wait: Annotated[bool, typer.Option(help="Follow the run, and fail when it was not promoted.")] = False,
     patience: Annotated[int, typer.Option(help="Minutes to wait for the end at most.")] = 120,
     note: Annotated[str, typer.Option(help="Why; shown with the run.")] = "",
+    hot_fix: Annotated[bool, typer.Option("--hot-fix", help="It mends the release before it, which was bad.")] = False,
 ) -> None:
     """Release: start a run, and with --wait follow it and exit with its verdict.
 
@@ -27,11 +28,12 @@ def release(
     """
     from gennaker.follow import follow
     from gennaker.stack.client import AirflowClient
+    from operators.stage import HOT_FIX
 
     conf = {**_artifacts(artifact or []), **_params(param or [])}
     client = AirflowClient()
     _check_names(conf, client.parameters(pipeline))
-    run_id = client.trigger(pipeline, conf, note=note)
+    run_id = client.trigger(pipeline, {**conf, HOT_FIX: True} if hot_fix else conf, note=note)
     typer.echo(f"{pipeline} {run_id}\n{client.connection.url}/dags/{pipeline}/runs/{run_id}")
     if not wait:
         return
