@@ -26,7 +26,7 @@ def prune_images(records: Records, service: str, keep: int) -> tuple[str, ...]:
     An image that a server group is made of, in any environment, or that a run under way baked is kept too.
     """
     under_way = {run.subject.run for run in open_runs(records)}
-    baked, kept = dict[str, None](), _images_in_use(records, service)
+    baked, kept = dict[str, None](), images_in_use(records, service)
     for record in records.search(kind=Kind.IMAGE, service=service):
         digest = str(record.body["digest"])
         baked.pop(digest, None)
@@ -41,11 +41,12 @@ def prune_images(records: Records, service: str, keep: int) -> tuple[str, ...]:
     return found
 
 
-def _images_in_use(records: Records, service: str) -> set[str]:
-    """Images of all groups in the clusters that the service was ever deployed to."""
+def images_in_use(records: Records, service: str) -> set[str]:
+    """Images of all groups in the clusters that the service was ever really deployed to."""
     newest = {}
     for record in records.search(kind=Kind.DEPLOYMENT, service=service):
-        newest[record.subject.environment, record.subject.region] = record.subject
+        if not record.body.get("simulated"):
+            newest[record.subject.environment, record.subject.region] = record.subject
     in_use = set()
     for subject in newest.values():
         run = Run(records, replace(subject, environment="", region="", stage=""))

@@ -22,6 +22,8 @@ from operators.records.outbox import Tracked
 TIMEOUT_S = 5.0
 #: What one log-batch may carry (MLflow's REST reference, "Request limits").
 METRICS_PER_REQUEST, PARAMS_PER_REQUEST = 1000, 100
+#: Runs on one page of a search.
+RUNS_PER_PAGE = 1000
 #: The tag by which MLflow's pages nest a run in another.
 PARENT_TAG = "mlflow.parentRunId"
 #: Longest name of a dataset that MLflow's database takes.
@@ -95,6 +97,26 @@ class Tracking:
             "runs/search", experiment_ids=[experiment_id], filter=wanted, order_by=["start_time", "run_id"]
         )
         return [_tracked(run) for run in found.get("runs", [])]
+
+    def begun_before(self, experiment_id: str, start_ms: int) -> list[tuple[str, str, int]]:
+        """Run id, judgment and start of the judgments' runs that began before then and are not in the bin."""
+        found, wanted, token = list[tuple[str, str, int]](), f"attributes.start_time < {start_ms}", ""
+        while True:
+            page = self._post(
+                "runs/search",
+                experiment_ids=[experiment_id],
+                filter=wanted,
+                max_results=RUNS_PER_PAGE,
+                order_by=["attributes.start_time ASC"],
+                **({"page_token": token} if token else {}),
+            )
+            for run in page.get("runs", []):
+                tags = {tag["key"]: tag["value"] for tag in run.get("data", {}).get("tags", [])}
+                if JUDGMENT_TAG in tags:
+                    found.append((run["info"]["run_id"], tags[JUDGMENT_TAG], int(run["info"]["start_time"])))
+            token = page.get("next_page_token", "")
+            if not token:
+                return found
 
     def create(
         self, experiment_id: str, judgment: str, *, name: str, start_ms: int, tags: Mapping[str, str]

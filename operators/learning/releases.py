@@ -91,7 +91,7 @@ class _Facts:
             if str(record.body.get(HOT_FIX, "")) in _YES:
                 hot_fixes.add(record.subject.run)
         places = {(run, environment) for run, environment, _, _ in judged(records)}
-        return cls(places, passed, hot_fixes, _images(records))
+        return cls(places, passed, hot_fixes, images_of_runs(records))
 
     def release(self, record: Record, taken_back: bool) -> Release:
         run, environment = record.subject.run, record.subject.environment
@@ -102,7 +102,7 @@ class _Facts:
         )
 
 
-def _images(records: Records) -> dict[str, frozenset[str]]:
+def images_of_runs(records: Records) -> dict[str, frozenset[str]]:
     """The digests that each run delivers: those it baked, or else those that its change names."""
     found: dict[str, set[str]] = defaultdict(set)
     for record in records.search(kind=Kind.IMAGE):

@@ -29,6 +29,7 @@ COMMANDS = (
     "label",
     "unlabelled",
     "incident",
+    "housekeeping",
     "canary",
 )
 

@@ -46,6 +46,7 @@ class Story:
         subject = Subject(run=run, pipeline="shop", service=service)
         self.say(Kind.RUN, subject, state="opened", step="open", **facts)
         self.say(Kind.IMAGE, subject, digest=image or f"sha256:{self._number:064}")
+        self.say(Kind.RUN, subject, state="uses", environment=environment, cloud="local")
         place = Subject(run, "shop", service, environment, "us-east-1", "ramp")
         if judged:
             judgment = f"{run}.ramp.us-east-1".replace("/", ".")
