@@ -2,10 +2,13 @@
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+
+from operators.records import Kind, Records, Subject
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -63,6 +66,16 @@ def test_a_run_is_started_through_the_form_and_its_canary_tab_shows_the_reports(
     page.screenshot(path=ARTIFACTS / "canary-tab.png")
     tab.get_by_role("link", name=re.compile("canary in us-east-1")).click()
     report.get_by_role("heading", name="PASS: canary in us-east-1").wait_for()
+
+    subject = Subject(run=f"probe/{run_id}", pipeline="probe", service="probe")
+    with closing(Records.open(f"sqlite:///{stack.home}/records.db")) as records:
+        records.append(Kind.RUN, subject, {"state": "probed"})
+        tab.get_by_label("What did the release turn out to be").fill("carts were lost")
+        tab.get_by_role("button", name="Bad").click()
+        tab.get_by_text("by alice (person): carts were lost").wait_for()
+        page.screenshot(path=ARTIFACTS / "label.png")
+        (label,) = records.search(kind=Kind.LABEL, run=subject.run)
+    assert (label.body["truth"], label.body["who"]) == ("bad", "alice")
 
 
 def test_a_stranger_is_shown_no_report(stack, browser) -> None:
