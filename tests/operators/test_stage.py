@@ -46,6 +46,14 @@ def a_touch(**more: Any) -> Touch:
     return Touch(**told("touch", **more))
 
 
+def test_what_the_trigger_said_of_the_release_is_in_the_record_that_opens_the_run(records: Records) -> None:
+    context = a_context()
+    context["dag_run"].conf = {"hot_fix": True, "truth": "Bad", "size": 3}
+    a_greeting().execute(context)
+    body = records.search(kind=Kind.RUN)[0].body
+    assert (body["hot_fix"], body["truth"], "size" in body) == ("true", "bad", False)
+
+
 def test_a_stage_opens_the_run_in_the_records_once(records: Records) -> None:
     for _ in range(2):
         assert run(a_greeting(), a_context()) == "hello"

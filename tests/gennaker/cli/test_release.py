@@ -133,3 +133,10 @@ def test_without_an_airflow_it_says_what_to_start(
     code, _, error = release("playback")
     assert code == 1
     assert "gennaker up" in error
+
+
+def test_a_hot_fix_is_said_to_be_one(release: Command) -> None:
+    assert release("playback", "--hot-fix", "--param", "size=3")[0] == 0
+    assert release.airflow.asked[-1][2]["conf"] == {"size": 3, "hot_fix": True}
+    release("playback")
+    assert "hot_fix" not in release.airflow.asked[-1][2]["conf"]
