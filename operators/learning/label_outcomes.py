@@ -8,7 +8,7 @@ from airflow.sdk.definitions.context import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from operators.learning.label_memory import deliver_truth
-from operators.learning.labels import LABELLED, Labels
+from operators.learning.labels import LABELLED
 from operators.learning.outcomes import LabellingPolicy, label_outcomes
 from operators.learning.unlabelled import labelled_canaries
 from operators.records import Records, Subject
@@ -40,7 +40,7 @@ class LabelOutcomes(BaseOperator):
         policy = LabellingPolicy(timedelta(hours=float(self.hot_fix_hours)), timedelta(days=float(self.stable_days)))
         records = Records.open()
         written = label_outcomes(records, policy)
-        deliver_truth(records, Labels(records).all())
+        deliver_truth(records)
         lines = [f"{r.subject.run}: {r.body['truth']} ({r.body['source']}): {r.body['why']}" for r in written]
         for line in lines:
             self.log.info("%s", line)

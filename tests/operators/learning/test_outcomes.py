@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from canary.learning.recorded import Truth
 from operators.learning.incidents import Incidents
-from operators.learning.label_memory import remember_truth
+from operators.learning.label_memory import deliver_truth, remember_truth
 from operators.learning.label_outcomes import is_news
 from operators.learning.labels import Labels, Source, truth_of
 from operators.learning.outcomes import label_outcomes
@@ -205,7 +205,23 @@ def test_mlflow_is_told_each_counting_label_once(story: Story) -> None:
             remember_truth(story.records, [run])
     query = select(OUTBOX.c.judgment).where(OUTBOX.c.part.like("label/%")).order_by(OUTBOX.c.id)
     with story.records.database.read() as connection:
-        assert list(connection.execute(query).scalars()) == [parent, judgment] * 2
+        assert list(connection.execute(query).scalars()) == [judgment, parent] * 2
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_label_that_was_kept_and_not_told_is_told_the_next_day(story: Story, is_whole: bool) -> None:
+    run = story.release()
+    judgment = f"{run}.ramp.us-east-1".replace("/", ".")
+    memory = Memory(story.records)
+    parent = memory.run_begins(run, experiment="gennaker/cart", tags={})
+    memory.begin(judgment, experiment="gennaker/cart", name="ramp", tags={}, params={}, parent=parent)
+    of = "" if is_whole else judgment
+    Labels(story.records).add(run, Truth.BAD, source=Source.PERSON, who="ada", why="seen", judgment=of)
+    for _ in range(2):
+        deliver_truth(story.records)
+    query = select(OUTBOX.c.judgment).where(OUTBOX.c.part.like("label/%")).order_by(OUTBOX.c.id)
+    with story.records.database.read() as connection:
+        assert list(connection.execute(query).scalars()) == [judgment, *([parent] if is_whole else [])]
 
 
 def test_mlflow_is_told_nothing_of_a_judgment_it_does_not_know(story: Story) -> None:
