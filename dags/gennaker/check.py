@@ -24,7 +24,7 @@ from gennaker.tree import Table
 from operators.windows import Window as ExecutionWindow
 
 #: DAGs of Gennaker's own; a pipeline of the same name would take their place in Airflow, or they its.
-OWN_DAGS: Final = frozenset({"converge", "housekeeping", "label_outcomes", "pipelines-with-errors"})
+OWN_DAGS: Final = frozenset({"converge", "housekeeping", "pipelines-with-errors"})
 
 #: `operators.stage.ARTIFACT`, which cannot be imported without Airflow.
 ARTIFACT: Final = "artifact_"
