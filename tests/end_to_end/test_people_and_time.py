@@ -40,9 +40,10 @@ def test_only_the_named_approver_is_heard_and_it_is_recorded_who_and_when(stack,
 
 
 def test_a_judgment_nobody_gives_in_time_fails_the_run_and_says_so(stack, tmp_path: Path) -> None:
-    run_id, _ = asked(stack, tmp_path)
-    assert stack.client.wait("asking", run_id, SOON).state == "failed"
-    ended = conclusion_of("asking", run_id)
+    stack.client.unpause("unanswered", SOON)
+    run_id = stack.client.trigger("unanswered", {"artifact_playback": str(a_release(tmp_path, "1.0.0"))})
+    assert stack.client.wait("unanswered", run_id, SOON).state == "failed"
+    ended = conclusion_of("unanswered", run_id)
     assert ended is not None
     assert ended.verdict is RunVerdict.FAILED
     assert "nobody answered manual-judgment" in ended.reason

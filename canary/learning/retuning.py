@@ -1,0 +1,204 @@
+"""Retuning: from the champion and what happened to its canaries, a challenger within bounds, or none and why.
+
+result = retune(champion, history, RetuningPolicy(), seed=1)
+print(result.why, result.changes)
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final, Self
+
+import numpy as np
+
+from canary.config import CanaryConfig
+from canary.learning.acceptance import proof_of
+from canary.learning.bounds import settings_of, spans
+from canary.learning.completion import completed
+from canary.learning.courses import courses_of
+from canary.learning.estimates import Estimate as Estimate
+from canary.learning.estimates import Figures as Figures
+from canary.learning.estimates import Outcomes, figures_of
+from canary.learning.policy import RetuningPolicy
+from canary.learning.recorded import Batch, History, Recorded, Truth, part_of
+from canary.learning.search import outcomes_under, searched
+
+#: Canaries that are looked at together; their evidence is held in memory.
+_BATCH: Final = 200
+#: Canaries searched, and held out, at most: the newest of each. More cost time, and change figures by less than their
+#: intervals are wide.
+_MOST: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A setting that a challenger changes, named as in `settings_of`; times in seconds."""
+
+    setting: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryWindow:
+    """What a retuning rests on.
+
+    Args:
+        since: when the first canary began; None without any.
+        until: when the last began; None without any.
+        canaries: how many there are.
+        labelled: how many of them have a truth.
+        digest: SHA-256 over their ids and truths.
+    """
+
+    since: datetime | None
+    until: datetime | None
+    canaries: int
+    labelled: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retuning:
+    """What came of a retuning.
+
+    Args:
+        champion: the settings in use.
+        challenger: better ones; None where the champion stays.
+        why: for the person who approves, in a sentence.
+        before: the champion on held-out canaries, by service; `""` is all of them, pooled.
+        after: the best candidate on the same ones.
+        changes: what the best candidate changes.
+        data: what it rests on.
+        seed: the same seed, history and policy give the same.
+    """
+
+    champion: CanaryConfig
+    challenger: CanaryConfig | None
+    why: str
+    before: Mapping[str, Figures]
+    after: Mapping[str, Figures]
+    changes: tuple[SettingChange, ...]
+    data: HistoryWindow
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as plain JSON."""
+        data = asdict(self.data)
+        data |= {name: data[name] and data[name].isoformat() for name in ("since", "until")}
+        return {
+            "champion": self.champion.model_dump(mode="json"),
+            "challenger": None if self.challenger is None else self.challenger.model_dump(mode="json"),
+            "why": self.why,
+            "before": {service: each.to_json() for service, each in self.before.items()},
+            "after": {service: each.to_json() for service, each in self.after.items()},
+            "changes": [asdict(each) for each in self.changes],
+            "data": data,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The retuning that `to_json` wrote."""
+        data = dict(fields["data"])
+        data |= {name: data[name] and datetime.fromisoformat(data[name]) for name in ("since", "until")}
+        challenger = fields["challenger"]
+        return cls(
+            champion=CanaryConfig.model_validate(fields["champion"]),
+            challenger=None if challenger is None else CanaryConfig.model_validate(challenger),
+            why=fields["why"],
+            before={service: Figures.from_json(each) for service, each in fields["before"].items()},
+            after={service: Figures.from_json(each) for service, each in fields["after"].items()},
+            changes=tuple(SettingChange(**each) for each in fields["changes"]),
+            data=HistoryWindow(**data),
+            seed=fields["seed"],
+        )
+
+
+def retune(
+    champion: CanaryConfig,
+    history: History,
+    policy: RetuningPolicy,
+    *,
+    seed: int = 0,
+    trials: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Retuning:
+    """A challenger that is within the policy's bounds and no worse on canaries it was not chosen by, or none.
+
+    The newest labelled canaries are held out; the others choose. Every canary is continued past its verdict
+    (`canary/learning/completion.py`). The same arguments give the same result.
+
+    Args:
+        champion: the settings in use, of the sequential judge.
+        history: recorded canaries; those without a truth are not used.
+        policy: what retuning may do.
+        seed: of the search, and of the intervals.
+        trials: settings that shape the evidence to try; the policy's by default.
+        on_progress: told after each, with how many there are.
+
+    Raises:
+        CanaryError: when the champion is not of the sequential judge, or has no guardrail that history shows.
+    """
+    canaries = history.canaries()
+    labelled = [each for each in canaries if each.truth is not None]
+    data = window_of(canaries)
+    if len(labelled) < policy.min_labelled:
+        why = f"Only {len(labelled)} canaries have a label, and {policy.min_labelled} are needed."
+        return Retuning(champion, None, why, {}, {}, (), data, seed)
+    if len({each.truth for each in labelled}) < len(Truth):
+        why = f"All {len(labelled)} labelled canaries are {labelled[0].truth}; what the others do is not known."
+        return Retuning(champion, None, why, {}, {}, (), data, seed)
+    border = len(labelled) - max(1, round(policy.held_out * len(labelled)))
+    until = timedelta(seconds=spans(champion, policy)["duration"].high)
+    chosen_by, proof = (_chosen(history, part[-_MOST:], until, seed) for part in (labelled[:border], labelled[border:]))
+    best = searched(champion, chosen_by, policy, seed=seed, trials=trials or policy.trials, on_progress=on_progress)
+    return _judged(champion, best, proof, policy, data, seed)
+
+
+def window_of(canaries: Sequence[Recorded]) -> HistoryWindow:
+    """What some canaries, in the order they began, are as the ground of a retuning."""
+    digest = sha256()
+    for each in sorted(canaries, key=lambda each: each.id):
+        digest.update(f"{each.id}\0{each.truth or ''}\n".encode())
+    times = [each.at for each in canaries]
+    labelled = sum(each.truth is not None for each in canaries)
+    return HistoryWindow(
+        min(times, default=None), max(times, default=None), len(canaries), labelled, digest.hexdigest()
+    )
+
+
+def _chosen(history: History, canaries: Sequence[Recorded], until: timedelta, seed: int) -> list[Batch]:
+    """The looks of some canaries, continued."""
+    names, found = {each.id for each in canaries}, []
+    for batch in history.batches(_BATCH):
+        rows = np.flatnonzero([canary.id in names for canary in batch.canaries])
+        if len(rows):
+            found.append(completed(part_of(batch, rows), until, seed=seed))
+    return found
+
+
+def _judged(
+    champion: CanaryConfig,
+    best: CanaryConfig,
+    proof: Sequence[Batch],
+    policy: RetuningPolicy,
+    data: HistoryWindow,
+    seed: int,
+) -> Retuning:
+    """The best candidate held against the champion."""
+    before, after = (_outcomes(config, proof, policy) for config in (champion, best))
+    figures = [figures_of(each, policy, seed=seed) for each in (before, after)]
+    now, then = settings_of(champion), settings_of(best)
+    changes = tuple(SettingChange(name, now[name], then[name]) for name in now if now[name] != then[name])
+    if not changes:
+        why, challenger = "No settings tried cost less than the champion's.", None
+    else:
+        said = proof_of(before, after, policy, seed=seed)
+        why, challenger = said.why, best if said.is_accepted else None
+    return Retuning(champion, challenger, why, figures[0], figures[1], changes, data, seed)
+
+
+def _outcomes(config: CanaryConfig, batches: Sequence[Batch], policy: RetuningPolicy) -> Outcomes:
+    return outcomes_under(config, [courses_of(config, batch) for batch in batches], policy)
