@@ -33,8 +33,8 @@ def table_of(looks: Sequence[Mapping[str, Json]]) -> LooksTable:
 
     Counters are cumulative, as they were stored.
     """
-    import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # likewise
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     columns: list[tuple[str, Any]] = [("at", pa.string()), ("canary_share", pa.float64()), ("step", pa.string())]
     for side in ("baseline", "canary"):

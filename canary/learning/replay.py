@@ -56,6 +56,8 @@ def _endings(config: CanaryConfig, batch: Batch) -> list[Ending]:
     still_open = np.arange(len(endings))
     most = int(batch.looks.max(initial=0))
     for window in (*(each for each in _WINDOWS if each < most), most):
+        if not len(still_open):
+            break
         found = decided(courses_of(config, part := part_of(batch, still_open, window)), config)
         for row, ending in zip(still_open.tolist(), found, strict=True):
             endings[row] = ending

@@ -6,7 +6,7 @@ import numpy as np
 
 from canary.config import CanaryConfig
 from canary.learning.in_memory import InMemoryHistory
-from canary.learning.recorded import Batch, part_of
+from canary.learning.recorded import Batch
 from canary.learning.replay import replayed
 from canary.learning.schedule import scheduled
 
@@ -25,5 +25,16 @@ def stopped(batch: Batch, config: CanaryConfig) -> Batch:
         replace(canary, config=config, verdict=ending.verdict, seconds=ending.seconds)
         for canary, ending in zip(taken.canaries, endings, strict=True)
     )
-    cut = part_of(taken, np.arange(len(looks)), int(looks.max(initial=1)))
-    return replace(cut, canaries=canaries, looks=looks)
+    rows = np.arange(len(looks))[:, None]
+    # What came later is not left behind the last look, where nobody could have seen it.
+    places = np.minimum(np.arange(int(looks.max(initial=1))), looks[:, None] - 1)
+    return replace(
+        taken,
+        canaries=canaries,
+        looks=looks,
+        seconds=taken.seconds[rows, places],
+        share=taken.share[rows, places],
+        requests=taken.requests[:, rows, places],
+        errors=taken.errors[:, rows, places],
+        latency=taken.latency[:, rows, places],
+    )

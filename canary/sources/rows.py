@@ -71,8 +71,8 @@ def _json_row(place: str, row: object) -> Row:
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
     # pyarrow has no types.
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
