@@ -50,14 +50,21 @@ def _differences(before: Outcomes, after: Outcomes, policy: RetuningPolicy, seed
     """Differences of cost in resamples of good and bad canaries each, of shape `(resamples,)`."""
     rng = np.random.default_rng(seed)
     total = np.zeros(_RESAMPLES)
-    costs, bad = policy.costs, policy.bad_share
-    for is_bad, share, mistake in ((False, 1 - bad, -costs.false_rollback), (True, bad, costs.miss)):
+    each = _costs(after, policy) - _costs(before, policy)
+    for is_bad, share in ((False, 1 - policy.bad_share), (True, policy.bad_share)):
         rows = np.flatnonzero(before.is_bad == is_bad)
         if not len(rows):
             continue
-        passed = after.is_passed[rows].astype(float) - before.is_passed[rows]
-        each = mistake * passed + costs.hour_until_verdict * (after.hours - before.hours)[rows]
-        picked = rng.integers(0, len(rows), (_RESAMPLES, len(rows)))
-        weights = before.weights[rows][picked]
+        picked = rows[rng.integers(0, len(rows), (_RESAMPLES, len(rows)))]
+        weights = before.weights[picked]
         total += share * (weights * each[picked]).sum(axis=1) / weights.sum(axis=1)
     return total
+
+
+def _costs(outcomes: Outcomes, policy: RetuningPolicy) -> Floats:
+    """What each canary costs by how it ends, of shape `(n,)`."""
+    costs = policy.costs
+    mistakes = np.where(outcomes.is_bad, costs.miss * outcomes.is_passed, costs.false_rollback * outcomes.is_failed)
+    is_undecided = ~outcomes.is_passed & ~outcomes.is_failed
+    made: Floats = mistakes + costs.undecided * is_undecided + costs.hour_until_verdict * outcomes.hours
+    return made

@@ -46,8 +46,8 @@ def settings_of(config: CanaryConfig) -> dict[str, float]:
 def spans(champion: CanaryConfig, policy: RetuningPolicy) -> dict[str, Span]:
     """Where each setting may go from the champion's in one retuning.
 
-    A champion that is above a ceiling already may stay there or fall, and not rise. A setting of nothing (a tolerance
-    of 1, a least number of 0) stays, as its bound is a factor.
+    A champion that is above a ceiling already may stay there or fall, and not rise. A least number of 0 stays, as its
+    bound is a factor.
     """
     bounds = policy.bounds
     found = {
@@ -98,12 +98,13 @@ def clamped(champion: CanaryConfig, settings: Mapping[str, float], policy: Retun
 
 def _of_metric(metric: MetricConfig, policy: RetuningPolicy) -> dict[str, Span]:
     bounds = policy.bounds
-    margin = _around(metric.margin - 1, bounds.margin_factor)
-    tolerance = _around(metric.tolerance - 1, bounds.margin_factor, highest=99.0)
+    margin = _widened(_around(metric.margin - 1, bounds.margin_factor), metric.margin - 1, bounds.margin_step)
+    tolerance = _around(metric.tolerance - 1, bounds.margin_factor)
+    tolerance = _widened(tolerance, metric.tolerance - 1, bounds.margin_step)
     highest = max(policy.margin_ceiling, metric.margin)
     return {
-        "margin": Span(1 + margin.low, min(1 + margin.high, highest)),
-        "tolerance": Span(1 + tolerance.low, 1 + tolerance.high),
+        "margin": Span(1 + max(margin.low, _RATE[0]), min(1 + margin.high, highest)),
+        "tolerance": Span(1 + tolerance.low, min(1 + tolerance.high, 100.0)),
         "negligible": _around(metric.negligible, bounds.negligible_factor, highest=max(metric.negligible, 0.999)),
         "weight": _around(metric.weight, bounds.weight_factor, highest=1000.0),
     }
@@ -111,6 +112,10 @@ def _of_metric(metric: MetricConfig, policy: RetuningPolicy) -> dict[str, Span]:
 
 def _around(value: float, factor: float, lowest: float = 0.0, highest: float = float("inf")) -> Span:
     return Span(max(value / factor, lowest), min(value * factor, highest))
+
+
+def _widened(span: Span, value: float, step: float) -> Span:
+    return Span(max(0.0, min(span.low, value - step)), max(span.high, value + step))
 
 
 def _whole(span: Span) -> Span:

@@ -43,14 +43,16 @@ class Figures:
     """What settings do.
 
     Args:
-        false_rollbacks: share of good releases that are not let through.
+        false_rollbacks: share of good releases that are judged harmful.
         misses: share of bad releases that are let through.
+        undecided: share of releases that no verdict was reached on.
         hours: expected until any verdict.
         cost: of a release, in units of one false rollback.
     """
 
     false_rollbacks: Estimate
     misses: Estimate
+    undecided: Estimate
     hours: Estimate
     cost: Estimate
 
@@ -72,6 +74,7 @@ class Outcomes:
         services: whose canary each is.
         is_bad: what it turned out to be, of shape `(n,)`.
         is_passed: whether it is let through, of shape `(n,)`.
+        is_failed: whether it is judged harmful, of shape `(n,)`.
         hours: until its verdict, of shape `(n,)`.
         weights: what it counts, of shape `(n,)`: its copies sum to 1 at most.
     """
@@ -79,6 +82,7 @@ class Outcomes:
     services: NDArray[np.str_]
     is_bad: NDArray[np.bool_]
     is_passed: NDArray[np.bool_]
+    is_failed: NDArray[np.bool_]
     hours: Floats
     weights: Floats
 
@@ -95,6 +99,7 @@ def outcomes_of(canaries: Sequence[Recorded], endings: Sequence[Ending], max_ser
         services=services,
         is_bad=np.array([each.truth is Truth.BAD for each in canaries], bool),
         is_passed=np.array([each.verdict is Verdict.PASS for each in endings], bool),
+        is_failed=np.array([each.verdict in (Verdict.FAIL, Verdict.ERROR) for each in endings], bool),
         hours=np.array([each.seconds for each in endings], float) / _HOUR_S,
         weights=own * service_weights(services, own, max_service_share),
     )
@@ -102,18 +107,21 @@ def outcomes_of(canaries: Sequence[Recorded], endings: Sequence[Ending], max_ser
 
 def cost_under(outcomes: Outcomes, policy: RetuningPolicy) -> float:
     """The expected cost of a release, pooled over services."""
-    rates, misses, hours = means_of(outcomes, policy)
-    return cost_of(false_rollbacks=rates, misses=misses, hours=hours, policy=policy)
+    false, missed, undecided, hours = means_of(outcomes, policy)
+    return cost_of(false_rollbacks=false, misses=missed, undecided=undecided, hours=hours, policy=policy)
 
 
-def means_of(outcomes: Outcomes, policy: RetuningPolicy) -> tuple[float, float, float]:
-    """False rollbacks, misses and hours, pooled; 0 where no canary tells."""
+def means_of(outcomes: Outcomes, policy: RetuningPolicy) -> tuple[float, float, float, float]:
+    """False rollbacks, misses, undecided and hours, pooled over services; 0 where no canary tells."""
     good, bad = outcomes.weights * ~outcomes.is_bad, outcomes.weights * outcomes.is_bad
-    false, missed = _mean(good, ~outcomes.is_passed), _mean(bad, outcomes.is_passed)
-    hours = [_mean(weights, outcomes.hours) for weights in (good, bad)]
-    if not bad.any() or not good.any():
-        return false, missed, max(hours)
-    return false, missed, (1 - policy.bad_share) * hours[0] + policy.bad_share * hours[1]
+    mix = _balanced(outcomes, policy)
+    is_undecided = ~outcomes.is_passed & ~outcomes.is_failed
+    return (
+        _mean(good, outcomes.is_failed),
+        _mean(bad, outcomes.is_passed),
+        _mean(mix, is_undecided),
+        _mean(mix, outcomes.hours),
+    )
 
 
 def figures_of(outcomes: Outcomes, policy: RetuningPolicy, *, seed: int = 0) -> dict[str, Figures]:
@@ -122,35 +130,38 @@ def figures_of(outcomes: Outcomes, policy: RetuningPolicy, *, seed: int = 0) -> 
     Intervals are of Bayesian posteriors, read from draws: see `canary/learning/pooling.py`.
     """
     rng = np.random.default_rng(seed)
-    false = pooled_rates(outcomes.services, ~outcomes.is_passed, outcomes.weights * ~outcomes.is_bad, rng, _DRAWS)
-    misses = pooled_rates(outcomes.services, outcomes.is_passed, outcomes.weights * outcomes.is_bad, rng, _DRAWS)
-    mix = np.where(outcomes.is_bad, policy.bad_share, 1 - policy.bad_share) * outcomes.weights
-    hours = pooled_means(outcomes.services, outcomes.hours, _balanced(outcomes, mix), rng, _DRAWS)
+    services, mix = outcomes.services, _balanced(outcomes, policy)
+    false = pooled_rates(services, outcomes.is_failed, outcomes.weights * ~outcomes.is_bad, rng, _DRAWS)
+    misses = pooled_rates(services, outcomes.is_passed, outcomes.weights * outcomes.is_bad, rng, _DRAWS)
+    undecided = pooled_rates(services, ~outcomes.is_passed & ~outcomes.is_failed, mix, rng, _DRAWS)
+    hours = pooled_means(services, outcomes.hours, mix, rng, _DRAWS)
     found = {}
-    for service in ["", *sorted(set(outcomes.services.tolist()))]:
-        is_own = outcomes.services == service if service else np.ones(len(outcomes.services), bool)
+    for service in ["", *sorted(set(services.tolist()))]:
+        is_own = services == service if service else np.ones(len(services), bool)
         good, bad = int((is_own & ~outcomes.is_bad).sum()), int((is_own & outcomes.is_bad).sum())
+        drawn = (false[service], misses[service], undecided[service], hours[service])
+        costs = [
+            cost_of(false_rollbacks=f, misses=m, undecided=u, hours=h, policy=policy)
+            for f, m, u, h in zip(*(each.tolist() for each in drawn), strict=True)
+        ]
         found[service] = Figures(
-            false_rollbacks=_estimate(false[service], good),
-            misses=_estimate(misses[service], bad),
-            hours=_estimate(hours[service], good + bad),
-            cost=_estimate(_costs(false[service], misses[service], hours[service], policy), good + bad),
+            false_rollbacks=_estimate(drawn[0], good),
+            misses=_estimate(drawn[1], bad),
+            undecided=_estimate(drawn[2], good + bad),
+            hours=_estimate(drawn[3], good + bad),
+            cost=_estimate(np.array(costs), good + bad),
         )
     return found
 
 
-def _balanced(outcomes: Outcomes, mix: Floats) -> Floats:
+def _balanced(outcomes: Outcomes, policy: RetuningPolicy) -> Floats:
     """Weights by which good and bad canaries count as often as they are released; the sum stays."""
     sums = [float(outcomes.weights[outcomes.is_bad == bad].sum()) for bad in (False, True)]
     if min(sums) <= 0:
         return outcomes.weights
-    balanced: Floats = mix * np.where(outcomes.is_bad, sum(sums) / sums[1], sum(sums) / sums[0])
+    good, bad = ((1 - policy.bad_share) * sum(sums) / sums[0], policy.bad_share * sum(sums) / sums[1])
+    balanced: Floats = np.where(outcomes.is_bad, bad, good) * outcomes.weights
     return balanced
-
-
-def _costs(false: Floats, misses: Floats, hours: Floats, policy: RetuningPolicy) -> Floats:
-    rows = zip(false.tolist(), misses.tolist(), hours.tolist(), strict=True)
-    return np.array([cost_of(false_rollbacks=f, misses=m, hours=h, policy=policy) for f, m, h in rows])
 
 
 def _estimate(draws: Floats, canaries: int) -> Estimate:

@@ -22,8 +22,9 @@ class _Settings(BaseModel):
 class Costs(_Settings):
     """What mistakes and waiting cost, in units of one false rollback."""
 
-    false_rollback: float = Field(default=1.0, ge=0, le=1e6, description="A good release that is not let through.")
+    false_rollback: float = Field(default=1.0, ge=0, le=1e6, description="A good release that is judged harmful.")
     miss: float = Field(default=10.0, ge=0, le=1e6, description="A bad release that is let through.")
+    undecided: float = Field(default=0.3, ge=0, le=1e6, description="A canary that ends without PASS, FAIL or ERROR.")
     hour_until_verdict: float = Field(default=0.2, ge=0, le=1e6, description="An hour of waiting for any verdict.")
 
 
@@ -32,6 +33,9 @@ class Bounds(_Settings):
 
     alpha_factor: float = Field(default=4.0, ge=1, le=100, description="Alpha and beta: at most times or divided by.")
     margin_factor: float = Field(default=1.5, ge=1, le=10, description="The part of a margin or tolerance above 1.")
+    margin_step: float = Field(
+        default=0.02, ge=0, le=10, description="A margin or tolerance may always move by this; 1 times a factor stays."
+    )
     negligible_factor: float = Field(default=10.0, ge=1, le=1000, description="A probability that is safe anyhow.")
     weight_factor: float = Field(default=2.0, ge=1, le=100, description="A metric's weight.")
     time_factor: float = Field(default=2.0, ge=1, le=20, description="Interval, least and longest time.")
@@ -50,7 +54,7 @@ class RetuningPolicy(_Settings):
     costs: Costs = Field(default=Costs(), description="What mistakes and waiting cost.")
     bounds: Bounds = Field(default=Bounds(), description="How far one retuning may go.")
     false_rollback_target: float = Field(
-        default=0.02, gt=0, lt=1, description="Share of good releases not let through."
+        default=0.02, gt=0, lt=1, description="Share of good releases that FAIL or ERROR rolls back."
     )
     bad_share: float = Field(default=0.05, gt=0, lt=1, description="Share of bad releases, before anything is known.")
     min_labelled: int = Field(

@@ -26,9 +26,13 @@ from canary.learning.search import outcomes_under, searched
 
 #: Canaries that are looked at together; their evidence is held in memory.
 _BATCH: Final = 200
-#: Canaries searched, and held out, at most: the newest of each. More cost time, and change figures by less than their
-#: intervals are wide.
-_MOST: Final = 300
+#: Good canaries that are searched, and held out, at most, and as many bad ones: the newest of each. Each costs the same
+#: time, and the rates of good and of bad ones are weighted by the policy's share, not by how many there are.
+_MOST: Final = 250
+
+
+#: Good canaries, and bad ones, below which nothing is tried: one to search by, one to prove by.
+_LEAST: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +131,8 @@ def retune(
 ) -> Retuning:
     """A challenger that is within the policy's bounds and no worse on canaries it was not chosen by, or none.
 
-    The newest labelled canaries are held out; the others choose. Every canary is continued past its verdict
-    (`canary/learning/completion.py`). The same arguments give the same result.
+    The newest labelled canaries are held out, of the good and of the bad ones each; the others choose. Every canary is
+    continued past its verdict (`canary/learning/completion.py`). The same arguments give the same result.
 
     Args:
         champion: the settings in use, of the sequential judge.
@@ -147,14 +151,25 @@ def retune(
     if len(labelled) < policy.min_labelled:
         why = f"Only {len(labelled)} canaries have a label, and {policy.min_labelled} are needed."
         return Retuning(champion, None, why, {}, {}, (), data, seed)
-    if len({each.truth for each in labelled}) < len(Truth):
-        why = f"All {len(labelled)} labelled canaries are {labelled[0].truth}; what the others do is not known."
-        return Retuning(champion, None, why, {}, {}, (), data, seed)
-    border = len(labelled) - max(1, round(policy.held_out * len(labelled)))
+    for truth in Truth:
+        if sum(each.truth is truth for each in labelled) < _LEAST:
+            why = f"Fewer than {_LEAST} of {len(labelled)} labelled canaries are {truth}: what those do is not known."
+            return Retuning(champion, None, why, {}, {}, (), data, seed)
     until = timedelta(seconds=spans(champion, policy)["duration"].high)
-    chosen_by, proof = (_chosen(history, part[-_MOST:], until, seed) for part in (labelled[:border], labelled[border:]))
+    chosen_by, proof = (_chosen(history, part, until, seed) for part in _parted(labelled, policy.held_out))
     best = searched(champion, chosen_by, policy, seed=seed, trials=trials or policy.trials, on_progress=on_progress)
     return _judged(champion, best, proof, policy, data, seed)
+
+
+def _parted(labelled: Sequence[Recorded], held_out: float) -> tuple[list[Recorded], list[Recorded]]:
+    """Canaries to search by, and the newest to prove by; good and bad ones in both."""
+    parts: tuple[list[Recorded], list[Recorded]] = ([], [])
+    for truth in Truth:
+        alike = [each for each in labelled if each.truth is truth]
+        border = len(alike) - max(1, round(held_out * len(alike)))
+        parts[0].extend(alike[:border][-_MOST:])
+        parts[1].extend(alike[border:][-_MOST:])
+    return parts
 
 
 def window_of(canaries: Sequence[Recorded]) -> HistoryWindow:

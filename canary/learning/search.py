@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from canary.config import CanaryConfig
@@ -19,7 +20,7 @@ _SHAPING: Final = ("tolerance", "margin", "negligible")
 #: Decisions tried on each course of evidence: 20 settle alpha, beta and times to about a hundredth of the cost.
 _DECISIONS: Final = 20
 #: What a false rollback above the target adds to the cost that is searched, in units of a false rollback.
-_ABOVE_TARGET: Final = 5.0
+_ABOVE_TARGET: Final = 20.0
 
 Settings = Mapping[str, float]
 
@@ -57,7 +58,7 @@ def searched(
     study = _study(seed)
     now = settings_of(champion)
     outer, inner = _names(champion)
-    study.enqueue_trial({name: now[name] for name in outer})
+    study.enqueue_trial({name: now[name] / (_longest(batches) if name == "interval" else 1) for name in outer})
     for number in range(trials):
         trial = study.ask()
         shape = _suggested(trial, outer, champion, batches, policy)
@@ -104,17 +105,25 @@ def _suggested(
 ) -> dict[str, float]:
     """A value for each setting in its span, on a logarithmic scale where that can be.
 
-    The interval is no shorter than the longest recorded one: a shorter one cannot be replayed, and would seem free.
+    The interval is a multiple of the longest recorded one: what lies between recorded looks cannot be replayed.
     """
-    found = {}
+    found, limits = {}, spans(champion, policy)
     for name in names:
-        span = spans(champion, policy)[name]
-        low = span.low
+        span = limits[name]
         if name == "interval":
-            recorded = [canary.config.interval.total_seconds() for batch in batches for canary in batch.canaries]
-            low = min(max(low, *recorded, low), settings_of(champion)[name])
-        found[name] = trial.suggest_float(name, low, span.high, log=low > 0) if low < span.high else low
+            unit = _longest(batches)
+            most = max(1, int(span.high / unit))
+            found[name] = unit * trial.suggest_int(name, min(max(1, ceil(span.low / unit)), most), most)
+        elif span.low < span.high:
+            found[name] = trial.suggest_float(name, span.low, span.high, log=span.low > 0)
+        else:
+            found[name] = span.low
     return found
+
+
+def _longest(batches: Sequence[Batch]) -> float:
+    """The longest recorded interval, in seconds."""
+    return max(canary.config.interval.total_seconds() for batch in batches for canary in batch.canaries)
 
 
 def _names(champion: CanaryConfig) -> tuple[list[str], list[str]]:

@@ -1,5 +1,6 @@
 """A history on disk is the one that was written."""
 
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import timedelta
 from itertools import chain
@@ -75,7 +76,7 @@ def test_an_empty_history_has_no_canaries(tmp_path: Path) -> None:
 
 
 def test_a_history_is_replaced_whole_or_not_at_all(folder: Path) -> None:
-    def broken():
+    def broken() -> Iterator[Batch]:
         yield BATCHES[0]
         raise OSError("no space left on device")
 
