@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from operators.clouds import open_cloud
 from operators.clouds.cloud import BakeRequest
 from operators.errors import CloudError
+from operators.learning.change_facts import record_change
 from operators.records import Json, Kind
 from operators.stage import StageOperator, local_path, run_id_of
 
@@ -56,6 +57,7 @@ class BakeImage(StageOperator):
         self.log.info("baked %s %s as %s", image["name"], image["version"], image["digest"])
         if not run.records.search(kind=Kind.IMAGE, run=run.subject.run, stage=self.scope.stage, limit=1):
             run.records.append(Kind.IMAGE, subject, image)
+        record_change(run.records, subject, image)
         return {k: str(v) for k, v in image.items()}
 
 

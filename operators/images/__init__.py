@@ -6,7 +6,8 @@ index names it; everything is written aside and renamed, so there is no half ima
 """
 
 from operators.images.baking import bake
+from operators.images.differences import Difference, difference
 from operators.images.metadata import ImageMetadata, delete, describe, images
 from operators.images.unpacking import ImageConfig, unpack
 
-__all__ = ["ImageConfig", "ImageMetadata", "bake", "delete", "describe", "images", "unpack"]
+__all__ = ["Difference", "ImageConfig", "ImageMetadata", "bake", "delete", "describe", "difference", "images", "unpack"]
