@@ -8,7 +8,7 @@ READY   = $(VENV)/.ready
 NONE_IS_FINE = $(if $(ARGS),|| [ $$? = 5 ])
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down doctor test lint bench-canary notebooks clean
+.PHONY: help demo up down doctor test lint bench-canary bench-learning notebooks clean
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -42,6 +42,9 @@ lint: $(READY)  ## ruff, mypy --strict, and the floors' import rule
 
 bench-canary: $(READY) ## measure the canary judges, write docs/canary-performance.md (ARGS="counts" chooses)
 	@$(BIN)/python -m tests.bench.canary $(ARGS)
+
+bench-learning: $(READY) ## measure the learning loop, write docs/learning-performance.md (ARGS="replaying" chooses)
+	@$(BIN)/python -m tests.bench.learning $(ARGS)
 
 notebooks: $(READY) ## open the analysts' notebooks in JupyterLab, in an environment of its own
 	@VENV=$(VENV) .ci/notebooks lab $(ARGS)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from canary.sequential.shifts import ShiftEvidence
 from canary.sequential.tilts import Floats
-from tests.bench.canary.rows import Row
+from tests.bench.rows import Row
 
 _FOLDER: Final = Path(__file__).parents[2] / "data" / "azure_llm"
 _TICK_S: Final = 15

@@ -16,8 +16,8 @@ from canary.config import MetricConfig
 from canary.looks import ERROR_RATE
 from canary.sequential.counts import Counts, Floats, log_likelihood
 from canary.sequential.evidence import RateEvidence
-from tests.bench.canary.rows import Row
 from tests.bench.canary.traffic import Load, Ramp
+from tests.bench.rows import Row
 
 FALSE_ALARMS: Final = "1 False alarms of counts"
 BEYOND: Final = "1 False alarms of counts beyond what was asked for"

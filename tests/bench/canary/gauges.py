@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from canary.sequential.mixtures import Floats
 from canary.sequential.paired import PairedEvidence
 from canary.sequential.pods import LOOKS, PodEvidence
-from tests.bench.canary.rows import Row
+from tests.bench.rows import Row
 
 FALSE_ALARMS: Final = "1 False alarms"
 SHOWN: Final = "1 Gauges: what is found, for comparison"

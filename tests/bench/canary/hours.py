@@ -21,7 +21,6 @@ from canary.samples import Histogram
 from canary.sequential.latency import HistogramPanel
 from canary.simulation import EDGES_MS, Traffic
 from canary.ticks import Pair, Tick
-from tests.bench.canary.rows import Row
 from tests.bench.canary.rules import (
     PER_MINUTE,
     TICK_S,
@@ -36,6 +35,7 @@ from tests.bench.canary.rules import (
     served,
     times,
 )
+from tests.bench.rows import Row
 
 FIGURE: Final = "3 Against Kayenta's fixed hour"
 ALPHA: Final = 0.01

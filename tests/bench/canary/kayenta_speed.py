@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from canary.kayenta import judge_json
-from tests.bench.canary.rows import Row
+from tests.bench.rows import Row
 
 FIGURE: Final = "6 Speed of Kayenta's judge on one core"
 #: Points a side: what is asked for, and what the real judge does, in metrics a second.

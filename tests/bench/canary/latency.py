@@ -24,7 +24,7 @@ from tests.bench.canary.latency_traffic import (
     independent,
     lognormal,
 )
-from tests.bench.canary.rows import Row
+from tests.bench.rows import Row
 
 _ALPHAS: Final = (0.01, 0.05)
 _RATES: Final = (10, 100, 1000)

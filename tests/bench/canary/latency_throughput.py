@@ -11,7 +11,7 @@ from canary.samples import Histogram
 from canary.sequential.latency import HistogramPanel
 from canary.ticks import Pair, Tick
 from tests.bench.canary.latency_traffic import TICK_S, Shift, evidence
-from tests.bench.canary.rows import Row
+from tests.bench.rows import Row
 
 _FIGURE: Final = "7 Speed"
 _BATCH: Final = 2000

@@ -17,7 +17,7 @@ from canary.sequential.evidence import RateEvidence
 from canary.sequential.many import combine
 from canary.sequential.mixtures import Floats
 from tests.bench.canary.gauges import FALSE_ALARMS, bar
-from tests.bench.canary.rows import Row
+from tests.bench.rows import Row
 
 SHOWN: Final = "1 Twenty metrics"
 ALPHA: Final = 0.01

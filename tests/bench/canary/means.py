@@ -9,7 +9,7 @@ import numpy as np
 from canary.sequential.mixtures import Floats
 from canary.sequential.ratios import RatioEvidence, Sums
 from tests.bench.canary.gauges import ALPHAS, FALSE_ALARMS, bar
-from tests.bench.canary.rows import Row
+from tests.bench.rows import Row
 
 SHOWN: Final = "1 Means: what is found and certified, for comparison"
 CERTIFIED: Final = "4 Certified promote"

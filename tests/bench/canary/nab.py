@@ -20,7 +20,7 @@ from canary.sequential.mixtures import Floats
 from canary.sequential.paired import PairedEvidence
 from canary.sequential.pods import LOOKS, PodEvidence
 from tests.bench.canary.gauges import MINUTES, bar
-from tests.bench.canary.rows import Row
+from tests.bench.rows import Row
 
 REAL_DATA: Final = "8 Real data"
 _FOLDER: Final = Path(__file__).parents[2] / "data" / "nab"

@@ -13,7 +13,6 @@ from typing import Final
 import numpy as np
 
 from canary.simulation import Traffic
-from tests.bench.canary.rows import Row
 from tests.bench.canary.rules import (
     Floats,
     Served,
@@ -27,6 +26,7 @@ from tests.bench.canary.rules import (
     served,
     times,
 )
+from tests.bench.rows import Row
 
 PEERS: Final = "5 Peers' rules in half an hour, base error rate 1 %"
 ALPHA: Final = 0.01

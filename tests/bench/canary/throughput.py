@@ -15,8 +15,8 @@ from canary.sequential.error_rate import CountsPanel
 from canary.sequential.evidence import RateEvidence
 from canary.sequential.metrics import Limits, result_of
 from canary.ticks import Pair, Tick
-from tests.bench.canary.rows import Row
 from tests.bench.canary.traffic import Load
+from tests.bench.rows import Row
 
 FIGURE: Final = "7 Speed of counts on one core"
 TICK_S: Final = 15

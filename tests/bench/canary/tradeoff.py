@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from canary.simulation import Traffic
-from tests.bench.canary.rows import Row
 from tests.bench.canary.rules import (
     Floats,
     Served,
@@ -28,6 +27,7 @@ from tests.bench.canary.rules import (
     served,
     times,
 )
+from tests.bench.rows import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

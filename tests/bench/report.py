@@ -1,43 +1,51 @@
-"""The benchmark's document, from its stored results."""
+"""A suite's document, from its stored results."""
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench.canary.rows import Row
-
-RESULTS = Path(__file__).with_name("results.json")
-DOCUMENT = Path(__file__).parents[3] / "docs" / "canary-performance.md"
-
-_HEAD = """\
-<!-- Written by `make bench-canary`; do not edit. -->
-
-# How good the canary judges are
-
-Simulated traffic with fixed seeds, and real recorded traffic, judged by the code that judges canaries.
-`make bench-canary` measures it again (about {minutes} minutes on one core) and writes this page and
-`tests/bench/canary/results.json`. "Asked" is what was aimed at; where it says **no**, it is not reached.
-
-{reached} of {asked} figures that were aimed at are reached.
-
-![False alarms against delay](pictures/canary-tradeoff.png)
-"""
+from tests.bench.rows import Row
 
 
-def read_results() -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Benchmarks that are one document.
+
+    Args:
+        name: the package of its modules in `tests/bench`.
+        document: what is written from its results.
+        head: the document's beginning; `{minutes}`, `{reached}` and `{asked}` are filled in.
+    """
+
+    name: str
+    document: Path
+    head: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its modules are."""
+        return Path(__file__).parent / self.name
+
+    @property
+    def results(self) -> Path:
+        """What was measured last, as JSON."""
+        return self.folder / "results.json"
+
+
+def read_results(suite: Suite) -> dict[str, Any]:
     """What was measured last, by module; nothing when nothing was."""
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return json.loads(suite.results.read_text()) if suite.results.exists() else {}
 
 
-def render(results: Mapping[str, Any]) -> str:
+def render(suite: Suite, results: Mapping[str, Any]) -> str:
     """The document: a table for each figure."""
     rows = [row_from(row) for name in sorted(results) for row in results[name]["rows"]]
     asked = [row for row in rows if row.is_reached is not None]
     minutes = round(sum(each["seconds"] for each in results.values()) / 60)
-    head = _HEAD.format(minutes=minutes, reached=sum(bool(row.is_reached) for row in asked), asked=len(asked))
+    head = suite.head.format(minutes=minutes, reached=sum(bool(row.is_reached) for row in asked), asked=len(asked))
     figures = sorted({row.figure for row in rows}, key=_number_first)
     return "\n".join([head, *(_section(figure, [row for row in rows if row.figure == figure]) for figure in figures)])
 
