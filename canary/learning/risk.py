@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from canary.errors import CanaryError
 from canary.learning.facts import ReleaseFacts
+from canary.learning.labelled import LabelledRelease
 from canary.learning.recorded import Truth
 from canary.learning.risk_features import NAMES, features
 
@@ -41,21 +42,6 @@ _LEAST: Final = 10
 _HARDLY_PENALISED: Final = 100.0
 #: Below this, a double's exponential overflows.
 _LOWEST_LOG_ODDS: Final = -700.0
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledRelease:
-    """A release that turned out good or bad.
-
-    Args:
-        facts: what was known before it started.
-        truth: what it turned out to be.
-        known_at: since when that is known (aware, UTC).
-    """
-
-    facts: ReleaseFacts
-    truth: Truth
-    known_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

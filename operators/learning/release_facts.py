@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from canary.learning.facts import ChangeFacts, ReleaseFacts
+from canary.learning.labelled import LabelledRelease
 from canary.learning.recorded import Truth
-from canary.learning.risk import LabelledRelease
 from operators.change import ChangeState
 from operators.learning.change_facts import change_in
 from operators.learning.labels import Label, Source, label_of, truth_of

@@ -11,8 +11,9 @@ from statistics import fmean
 import numpy as np
 
 from canary.learning.calibration import brier_score, expected_calibration_error, log_loss
+from canary.learning.labelled import LabelledRelease
 from canary.learning.recorded import Truth
-from canary.learning.risk import LabelledRelease, settled, train
+from canary.learning.risk import settled, train
 from canary.learning.risk_features import features
 from canary.learning.services import badness
 from canary.learning.world import World

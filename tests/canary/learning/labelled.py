@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
+from canary.learning.labelled import LabelledRelease
 from canary.learning.recorded import Truth
-from canary.learning.risk import LabelledRelease
 from canary.learning.world import World
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from canary.errors import CanaryError
 from canary.learning.calibration import expected_calibration_error, log_loss
 from canary.learning.facts import ChangeFacts, ChangeKind, ReleaseFacts
+from canary.learning.labelled import LabelledRelease
 from canary.learning.recorded import Truth
-from canary.learning.risk import LabelledRelease, RiskModel, settled, train
+from canary.learning.risk import RiskModel, settled, train
 from canary.learning.risk_features import features
 from canary.learning.world import World
 from tests.canary.learning.labelled import labelled

@@ -1,0 +1,201 @@
+"""Versions of the model of risk on a real MLflow server, and the risk of runs, whether it answers or not."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canary import CanaryConfig
+from canary.errors import CanaryError
+from operators.learning.model_registry import ModelRegistry
+from operators.learning.risk import Action, RiskPolicy
+from operators.learning.risk_models import NAME, RiskModels
+from operators.learning.scoring import risk_of, with_caution
+from operators.records import Kind, Subject
+from operators.runs import Run
+from operators.tracking import Away
+from tests.operators.learning.histories import Story
+from tests.operators.learning.test_risk import MODEL
+from tests.operators.test_memory import Server
+
+CONFIG = CanaryConfig(min_duration=timedelta(minutes=5), duration=timedelta(minutes=30))
+RISKY = replace(MODEL, intercept=0.0)
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("mlflow"))
+    started.start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    """The server without the model of another test."""
+    with ModelRegistry(running.url) as registry:
+        if registry.versions(NAME):
+            registry._request("DELETE", "/api/2.0/mlflow/registered-models/delete", json={"name": NAME})
+    return running
+
+
+@pytest.fixture
+def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    told = Story(f"sqlite:///{tmp_path}/records.db")
+    yield told
+    told.records.close()
+
+
+def begun(story: Story, name: str = "now") -> Run:
+    run = Run(story.records, Subject(run=f"shop/{name}", pipeline="shop", service="cart"))
+    run.open({"run_type": "manual"})
+    return run
+
+
+def scored(story: Story, name: str = "now") -> dict[str, object]:
+    (record,) = story.records.search(kind=Kind.RISK, run=f"shop/{name}")
+    return dict(record.body)
+
+
+def with_champion(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A champion that finds every release risky."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    models = RiskModels(story.records)
+    models.make_champion(models.register(RISKY, RiskPolicy(), who="ada", why="proven"), who="ada", why="proven")
+
+
+def test_the_same_model_is_one_version_and_another_one_the_next(story: Story, server: Server, tmp_path: Path) -> None:
+    models = RiskModels(story.records, server.url)
+    page = tmp_path / "risk.html"
+    page.write_text("<p>a proof")
+    told: dict[str, Any] = {"who": "ada", "why": "proven", "provenance": {"releases": "900"}}
+    told |= {"metrics": {"calibration_error": 0.01}, "artifacts": {"risk.html": page}}
+    assert [models.register(MODEL, RiskPolicy(), **told) for _ in range(2)] == [1, 1]
+    assert models.register(RISKY, RiskPolicy(), **told) == 2
+    first, second = models.versions()
+    assert (first.tags["gennaker.who"], first.tags["releases"], first.description) == ("ada", "900", "proven")
+    assert second.aliases == ("challenger",)
+    assert [r.body["version"] for r in story.records.search(kind=Kind.RISK)] == [1, 2]
+    with ModelRegistry(server.url) as registry:
+        run = registry._get("runs/get", run_id=first.run_id)["run"]
+        assert [(each["key"], each["value"]) for each in run["data"]["metrics"]] == [("calibration_error", 0.01)]
+        assert run["info"]["status"] == "FINISHED"
+
+
+def test_mlflow_itself_reads_what_goes_in_and_what_comes_out(
+    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_champion(story, server, monkeypatch)
+    import mlflow
+
+    mlflow.set_tracking_uri(server.url)
+    signature = mlflow.models.get_model_info(f"models:/{NAME}@champion").signature
+    assert "files changed" in signature.inputs.input_names()
+    assert signature.outputs.input_names() == ["probability"]
+
+
+def test_a_champion_is_served_and_an_earlier_one_comes_back(story: Story, server: Server) -> None:
+    models = RiskModels(story.records, server.url)
+    assert models.champion() is None
+    versions = [models.register(model, RiskPolicy(), who="ada", why="proven") for model in (MODEL, RISKY)]
+    for number, model in ((versions[1], RISKY), (versions[0], MODEL), (versions[0], MODEL)):
+        models.make_champion(number, who="ada", why="better")
+        served = models.champion()
+        assert served is not None
+        assert (served.version, served.model) == (number, model)
+    told = story.records.search(kind=Kind.RISK)
+    assert [each.body["version"] for each in told if each.body["event"] == "champion"] == [2, 1]
+    with pytest.raises(CanaryError, match="no version 7"):
+        models.make_champion(7, who="ada", why="better")
+
+
+def test_while_mlflow_is_away_the_last_known_champion_is_served_by_the_records(story: Story, server: Server) -> None:
+    assert RiskModels(story.records, NOWHERE).last_known() is None
+    models = RiskModels(story.records, server.url)
+    models.make_champion(models.register(RISKY, RiskPolicy(factor=3), who="ada", why="proven"), who="ada", why="")
+    known = RiskModels(story.records, NOWHERE).last_known()
+    assert known is not None
+    assert (known.version, known.model, known.policy.factor) == (1, RISKY, 3)
+    for away in (NOWHERE, "sqlite:///mlflow.db", "http://[", ""):
+        with pytest.raises(Away):
+            RiskModels(story.records, away).champion()
+    assert len([r for r in story.records.search(kind=Kind.RISK) if r.body["event"] == "in use"]) == 1
+
+
+def test_a_risky_run_is_watched_for_longer_and_its_record_says_why(
+    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_champion(story, server, monkeypatch)
+    assert with_caution(begun(story), CONFIG, story.clock).duration == timedelta(hours=1)
+    body = scored(story)
+    assert (body["version"], body["origin"], body["action"]) == (1, "registry", "longer")
+    assert body["probability"] == pytest.approx(0.168, abs=0.001)
+    assert body["contributions"] == [["files changed", -1.6]]
+    assert str(body["why"]).startswith("a risk of 17 %: files changed -1.6")
+
+
+def test_a_run_is_scored_once_whatever_becomes_champion_later(
+    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun(story)
+    first = risk_of(run, story.clock)
+    assert first.action is Action.NONE
+    with_champion(story, server, monkeypatch)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: with_caution(run, CONFIG, story.clock) == CONFIG, range(8))) == {True}
+    other = begun(story, "next")
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(lambda _: risk_of(other, story.clock).probability, range(8)))) == 1
+    assert scored(story)["version"] == 0
+    assert scored(story, "next")["version"] == 1
+
+
+@pytest.mark.parametrize("away", ["", NOWHERE])
+def test_without_a_model_nothing_changes_and_the_record_says_so(
+    story: Story, monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", away)
+    assert with_caution(begun(story), CONFIG, story.clock) == CONFIG
+    body = scored(story)
+    assert (body["probability"], body["version"], body["action"], body["origin"]) == (None, 0, "none", "none")
+    assert str(body["why"]).startswith("the model in use could not be fetched")
+    assert "facts" in body
+
+
+def test_without_a_champion_nothing_changes(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    assert with_caution(begun(story), CONFIG, story.clock) == CONFIG
+    assert scored(story)["why"] == "no model of risk is in use"
+
+
+def test_mlflow_away_means_the_last_known_model(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_champion(story, server, monkeypatch)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
+    assert with_caution(begun(story), CONFIG, story.clock).duration == timedelta(hours=1)
+    body = scored(story)
+    assert (body["version"], body["origin"], body["action"]) == (1, "last known", "longer")
+    assert "could not be fetched" in str(body["why"])
+
+
+def test_a_champion_that_is_no_model_changes_nothing(
+    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    with ModelRegistry(server.url) as registry:
+        made = registry.register(NAME, "odd", {"model/risk.json": b'{"model": 1}'}, at_ms=1, tags={})
+        registry.set_alias(NAME, "champion", made.version)
+    assert with_caution(begun(story), CONFIG, story.clock) == CONFIG
+    assert scored(story)["version"] == 0
+    with pytest.raises(CanaryError, match="no model of risk"):
+        RiskModels(story.records).make_champion(made.version, who="ada", why="")
+
+
+def test_a_run_without_records_has_no_risk(story: Story) -> None:
+    run = Run(story.records, Subject(run="shop/never", pipeline="shop", service="cart"))
+    assert risk_of(run, story.clock).probability is None
