@@ -51,7 +51,7 @@ def growth_of(batch: Batch, config: CanaryConfig) -> Growth:
     is_watched[:, :1] = False
     seconds = np.diff(batch.seconds, axis=1, prepend=batch.seconds[:, :1])
     is_fault = is_look & ~((batch.share > 0) & (batch.share < 1) & _is_count(batch.requests).all(axis=0))
-    is_fault[:, 1:] |= is_look[:, 1:] & ~(seconds[:, 1:] > 0)
+    is_fault[:, 1:] |= is_look[:, 1:] & ~(seconds[:, 1:] > 0) & ~_is_again(batch)
     before = np.concatenate([batch.requests[:, :, :1], batch.requests[:, :, :-1]], axis=2)
     requests = np.where(batch.requests >= before, batch.requests - before, batch.requests)
     requests[:, :, :1] = 0
@@ -68,6 +68,15 @@ def growth_of(batch: Batch, config: CanaryConfig) -> Growth:
         latency=np.where((is_watched & ~lacks_latency)[:, :, None], latency, 0),
         lacks_latency=lacks_latency,
     )
+
+
+def _is_again(batch: Batch) -> Flags:
+    """Whether each look but the first is the one before it, given again, of shape `(n, t - 1)`."""
+    alone = (np.diff(batch.seconds, axis=1) == 0) & (np.diff(batch.share, axis=1) == 0)
+    sides = (np.diff(batch.requests, axis=2) == 0) & (np.diff(batch.errors, axis=2) == 0)
+    buckets = (np.diff(batch.latency, axis=2) == 0).all(axis=3)
+    same: Flags = alone & (sides & buckets).all(axis=0)
+    return same
 
 
 def _is_count(values: Counts) -> Flags:
