@@ -4,8 +4,9 @@ Reading one takes no import of MLflow's own client, so that a pipeline's run may
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 from urllib.parse import quote
 
@@ -89,12 +90,14 @@ class ModelRegistry(Tracking):
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions, oldest first."""
         wanted, found, token = f"name = '{name}'", list[ModelVersion](), ""
+        aliases = self._aliases(name)
         while True:
             page = self._get("model-versions/search", filter=wanted, max_results="200", page_token=token)
             found += [ModelVersion.from_json(told) for told in page.get("model_versions", [])]
             token = str(page.get("next_page_token", ""))
             if not token:
-                return sorted(found, key=lambda version: version.version)
+                named = [replace(each, aliases=tuple(sorted(aliases[each.version]))) for each in found]
+                return sorted(named, key=lambda version: version.version)
 
     def read(self, version: ModelVersion, path: str) -> dict[str, Any]:
         """A JSON object among the files of a version; empty when it is something else."""
@@ -138,6 +141,19 @@ class ModelRegistry(Tracking):
     def set_alias(self, name: str, alias: str, number: int) -> None:
         """Points an alias at a version."""
         self._post("registered-models/alias", name=name, alias=alias, version=str(number))
+
+    def _aliases(self, name: str) -> Mapping[int, list[str]]:
+        """The aliases of each version, which MLflow's search leaves out."""
+        found: defaultdict[int, list[str]] = defaultdict(list)
+        try:
+            model = self._get("registered-models/get", name=name).get("registered_model", {})
+        except Refused as refused:
+            if refused.code in _MISSING:
+                return found
+            raise
+        for told in model.get("aliases", []):
+            found[int(told["version"])].append(str(told["alias"]))
+        return found
 
     def _model(self, name: str) -> None:
         try:
