@@ -8,6 +8,8 @@ GennakerError
 ├── SupervisorError        a supervised program could not be started or stopped
 ├── RecordError            the records could not be read, or are not what was written
 ├── LeaseHeld              another run is changing this cluster
+├── ProfileError           a version of a threshold profile cannot be used
+│   └── NoSuchVersion      there is none of that number
 ├── ConditionError         the `when` of a stage cannot be evaluated
 └── ChangeClosed           a step came after the change was cut or promoted
 """
@@ -49,3 +51,11 @@ class ConditionError(GennakerError):
 
 class SupervisorError(GennakerError):
     """A supervised program could not be started or stopped."""
+
+
+class ProfileError(GennakerError):
+    """A version of a threshold profile cannot be used, or not be reached."""
+
+
+class NoSuchVersion(ProfileError):
+    """A threshold profile has no version of that number."""

@@ -62,11 +62,7 @@ class Tracking:
     """
 
     def __init__(self, url: str) -> None:
-        address = httpx.URL(url)
-        own = (address.username, address.password) if address.username else None
-        self._client = httpx.Client(
-            base_url=address.copy_with(userinfo=b""), timeout=TIMEOUT_S, headers=_bearer(), auth=own or _basic()
-        )
+        self._client = client_of(url)
 
     def __enter__(self) -> Self:
         return self
@@ -184,19 +180,35 @@ class Tracking:
             response = self._client.request(method, path, **content)
         except httpx.HTTPError as error:
             raise Away(type(error).__name__, why=str(error)) from error
-        answer = _object(response)
-        if response.is_success:
-            return answer
-        if response.status_code in _REFUSALS and "error_code" in answer:
-            raise Refused(str(answer["error_code"]), str(answer.get("message", "")))
-        raise Away(f"HTTP {response.status_code}", why=str(answer.get("message", "")))
+        return answer_of(response.status_code, response.content)
 
 
-def _object(response: httpx.Response) -> dict[str, Any]:
-    """The JSON object of an answer; empty when it is something else, as for an artifact written."""
+def client_of(url: str) -> httpx.Client:
+    """A client of an MLflow server, with the credentials of its address or of the environment."""
+    address = httpx.URL(url)
+    own = (address.username, address.password) if address.username else None
+    return httpx.Client(
+        base_url=address.copy_with(userinfo=b""), timeout=TIMEOUT_S, headers=_bearer(), auth=own or _basic()
+    )
+
+
+def answer_of(status: int, content: bytes) -> dict[str, Any]:
+    """The JSON object of an answer; empty when it is something else, as for an artifact written.
+
+    Raises Refused when MLflow says no, and Away for any other failure.
+    """
+    answer = _object(content)
+    if 200 <= status < 300:
+        return answer
+    if status in _REFUSALS and "error_code" in answer:
+        raise Refused(str(answer["error_code"]), str(answer.get("message", "")))
+    raise Away(f"HTTP {status}", why=str(answer.get("message", "")))
+
+
+def _object(content: bytes) -> dict[str, Any]:
     try:
-        answer = response.json()
-    except ValueError:
+        answer = json.loads(content)
+    except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
 

@@ -1,0 +1,1 @@
+"""Airflow hooks: the connections by which operators reach other systems."""
