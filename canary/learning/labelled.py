@@ -1,6 +1,8 @@
 """Releases of which it is known what became of them, in memory and as a file with one a line."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -28,10 +30,10 @@ class LabelledRelease:
 
 
 def write_releases(path: Path, releases: Iterable[LabelledRelease]) -> int:
-    """Writes one release a line, as JSON; gives how many."""
+    """Writes one release a line, as JSON, compressed by gzip; gives how many. The same ones are the same bytes."""
     lines = [json.dumps(_to_json(release), sort_keys=True) for release in releases]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines))
+    path.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0))
     return len(lines)
 
 
@@ -39,8 +41,8 @@ def read_releases(path: Path) -> list[LabelledRelease]:
     """The releases that `write_releases` wrote; raises CanaryError with file and line for what is none."""
     found = []
     try:
-        lines = path.read_text().splitlines()
-    except OSError as error:
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise CanaryError(f"{path} cannot be read", why=str(error), mend="export the releases again") from error
     for number, line in enumerate(lines, start=1):
         try:

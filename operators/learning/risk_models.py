@@ -97,11 +97,12 @@ class RiskModels:
                 known = ", ".join(str(each.version) for each in registry.versions(NAME)) or "none"
                 raise CanaryError(f"no version {version} of {NAME}", why=f"known are {known}", mend="name one of these")
             served = self._served(registry, found)
-            current = registry.by_alias(NAME, CHAMPION)
-            if current and current.version == version:
-                return
             registry.set_alias(NAME, CHAMPION, version)
-        self._records.append(Kind.RISK, Subject(), {"event": "champion", "version": version, "who": who, "why": why})
+        with self._records.database.write() as connection:
+            last = next(iter(_said(connection, "champion")), None)
+            if last is None or last.body["version"] != version:
+                body: dict[str, Json] = {"event": "champion", "version": version, "who": who, "why": why}
+                chain.append(connection, self._clock(), Kind.RISK, Subject(), body)
         self._remember(served)
 
     def champion(self) -> ServedRisk | None:

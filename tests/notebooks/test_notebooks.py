@@ -16,7 +16,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 #: Parameters with which a notebook runs in seconds.
 SMALL: Mapping[str, Mapping[str, object]] = {
     "01_read_a_canary": {"source": str(DATA / "slower.jsonl")},
+    "02_replay_and_retune": {"folder": str(DATA / "retuning")},
     "03_power_and_false_alarms": {"trials": 8, "rates": [40.0, 160.0], "harms": [3.0], "slower": [1.25]},
+    "05_risk": {"folder": str(DATA / "risk")},
 }
 
 of_every_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

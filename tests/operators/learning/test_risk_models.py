@@ -1,5 +1,6 @@
 """Versions of the model of risk on a real MLflow server, and the risk of runs, whether it answers or not."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,10 +15,13 @@ from canary.errors import CanaryError
 from operators.learning.model_registry import ModelRegistry
 from operators.learning.risk import Action, RiskPolicy
 from operators.learning.risk_models import NAME, RiskModels
+from operators.learning.risk_training import RiskTraining
 from operators.learning.scoring import risk_of, with_caution
+from operators.learning.train_risk import RegisterRisk
 from operators.records import Kind, Subject
 from operators.runs import Run
 from operators.tracking import Away
+from tests.fakes.context import a_context, run
 from tests.operators.learning.histories import Story
 from tests.operators.learning.test_risk import MODEL
 from tests.operators.test_memory import Server
@@ -53,9 +57,9 @@ def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
 
 
 def begun(story: Story, name: str = "now") -> Run:
-    run = Run(story.records, Subject(run=f"shop/{name}", pipeline="shop", service="cart"))
-    run.open({"run_type": "manual"})
-    return run
+    release = Run(story.records, Subject(run=f"shop/{name}", pipeline="shop", service="cart"))
+    release.open({"run_type": "manual"})
+    return release
 
 
 def scored(story: Story, name: str = "now") -> dict[str, object]:
@@ -83,9 +87,9 @@ def test_the_same_model_is_one_version_and_another_one_the_next(story: Story, se
     assert second.aliases == ("challenger",)
     assert [r.body["version"] for r in story.records.search(kind=Kind.RISK)] == [1, 2]
     with ModelRegistry(server.url) as registry:
-        run = registry._get("runs/get", run_id=first.run_id)["run"]
-        assert [(each["key"], each["value"]) for each in run["data"]["metrics"]] == [("calibration_error", 0.01)]
-        assert run["info"]["status"] == "FINISHED"
+        made = registry._get("runs/get", run_id=first.run_id)["run"]
+        assert [(each["key"], each["value"]) for each in made["data"]["metrics"]] == [("calibration_error", 0.01)]
+        assert made["info"]["status"] == "FINISHED"
 
 
 def test_mlflow_itself_reads_what_goes_in_and_what_comes_out(
@@ -143,12 +147,12 @@ def test_a_risky_run_is_watched_for_longer_and_its_record_says_why(
 def test_a_run_is_scored_once_whatever_becomes_champion_later(
     story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = begun(story)
-    first = risk_of(run, story.clock)
+    release = begun(story)
+    first = risk_of(release, story.clock)
     assert first.action is Action.NONE
     with_champion(story, server, monkeypatch)
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda _: with_caution(run, CONFIG, story.clock) == CONFIG, range(8))) == {True}
+        assert set(pool.map(lambda _: with_caution(release, CONFIG, story.clock) == CONFIG, range(8))) == {True}
     other = begun(story, "next")
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(lambda _: risk_of(other, story.clock).probability, range(8)))) == 1
@@ -197,5 +201,28 @@ def test_a_champion_that_is_no_model_changes_nothing(
 
 
 def test_a_run_without_records_has_no_risk(story: Story) -> None:
-    run = Run(story.records, Subject(run="shop/never", pipeline="shop", service="cart"))
-    assert risk_of(run, story.clock).probability is None
+    never = Run(story.records, Subject(run="shop/never", pipeline="shop", service="cart"))
+    assert risk_of(never, story.clock).probability is None
+
+
+def test_the_last_task_registers_with_its_proof_and_uses_only_what_is_proven(
+    story: Story, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    monkeypatch.setenv("GENNAKER_RECORDS_URL", f"sqlite:///{tmp_path}/records.db")
+    RiskTraining((), story.clock.now, timedelta(days=30), RiskPolicy(factor=3)).write(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps(MODEL.to_json()))
+    (tmp_path / "report.html").write_text("<p>a proof")
+    trained: dict[str, Any] = {"is_good": False, "why": "no better", "metrics": {"log_loss": 0.3}}
+    told = {"export": {"folder": str(tmp_path)}, "train": trained, "report": {"html": str(tmp_path / "report.html")}}
+    task = RegisterRisk(task_id="register", export="export", train="train", report="report", use="True")
+    found = [run(task, a_context("manual__1", returned=told)) for _ in range(2)]
+    assert found == [{"version": 1, "is_used": False}] * 2
+    assert RiskModels(story.records).champion() is None
+    trained["is_good"] = True
+    assert run(task, a_context("manual__1", returned=told)) == {"version": 1, "is_used": True}
+    served = RiskModels(story.records).champion()
+    assert served is not None
+    assert served.policy.factor == 3
+    (version,) = RiskModels(story.records).versions()
+    assert version.tags["gennaker.why"] == "no better"
