@@ -66,8 +66,7 @@ class RiskModels:
             metrics: figures of its proof.
             artifacts: files to keep with it, such as the executed notebook.
         """
-        content = ServedRisk(0, model, policy).to_json()
-        text = json.dumps(content, sort_keys=True, indent=1).encode()
+        text = _text(ServedRisk(0, model, policy))
         files = {f"{FOLDER}/{_FILE}": text, f"{FOLDER}/MLmodel": signature(NAMES, "probability")}
         files |= {name: path.read_bytes() for name, path in artifacts.items()}
         said = {"gennaker.who": who, "gennaker.why": why, **provenance}
@@ -142,7 +141,15 @@ class RiskModels:
             yield registry
 
     def _served(self, registry: ModelRegistry, found: ModelVersion) -> ServedRisk:
-        return ServedRisk.from_json(found.version, registry.read(found, _FILE))
+        """The version's content; raises CanaryError when it is none, or not what was registered."""
+        served = ServedRisk.from_json(found.version, registry.read(found, _FILE))
+        digest = hashlib.sha256(_text(served)).hexdigest()
+        with self._records.database.read() as connection:
+            told = [r.body for r in _said(connection, "registered") if r.body["version"] == found.version]
+        if told and told[0]["digest"] != digest:
+            what = f"version {found.version} of the model of risk is not what was registered"
+            raise CanaryError(what, why="its digest is another one", mend="make another version the champion")
+        return served
 
     def _remember(self, served: ServedRisk) -> None:
         """Writes which version is in use, when the records know another one as the last."""
@@ -158,6 +165,11 @@ class RiskModels:
                 chain.append(
                     connection, self._clock(), Kind.RISK, Subject(), {"event": event, "version": version, **body}
                 )
+
+
+def _text(served: ServedRisk) -> bytes:
+    """Model and policy as they are kept; the same ones are the same bytes."""
+    return json.dumps(served.to_json(), sort_keys=True, indent=1).encode()
 
 
 def _said(connection: Connection, event: str) -> list[Record]:

@@ -12,9 +12,9 @@ from canary.learning.labelled import facts_to_json
 from operators.learning.release_facts import facts_of
 from operators.learning.risk import Action, RiskPolicy, ServedRisk, action_for, cautious
 from operators.learning.risk_models import RiskModels
+from operators.patience import within
 from operators.records import Json, Kind, Record, Records, Subject, chain
 from operators.records.records import utc_now
-from operators.runs import Run
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 _SCORED: Final = "scored"
 #: Things that a sentence names.
 _NAMED: Final = 3
+#: Longest wait for MLflow, whatever it is that hangs; it answers in some 20 ms when it is well.
+PATIENCE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +48,40 @@ class Risk:
         return action_for(self.probability, self.policy)
 
 
-def with_caution(run: Run, config: CanaryConfig, clock: Callable[[], datetime] = utc_now) -> CanaryConfig:
-    """The settings of a canary of this run, with more time where it is risky; the same whenever it is asked."""
-    risk = risk_of(run, clock)
+def with_caution(
+    config: CanaryConfig, subject: Subject, records: Records, server: Callable[[], str], **given: Any
+) -> CanaryConfig:
+    """The settings of a canary of this run, with more time where it is risky; the same whenever it is asked.
+
+    Args:
+        config: the settings.
+        subject: the run; stage and region do not matter.
+        records: where its risk is, or will be.
+        server: gives the address of MLflow; `""` for that of the environment. Not asked once the run has its risk.
+        given: `clock`, as of `risk_of`.
+    """
+    risk = risk_of(subject, records, server, **given)
     return cautious(config, risk.probability, risk.policy)
 
 
-def risk_of(run: Run, clock: Callable[[], datetime] = utc_now) -> Risk:
+def risk_of(
+    subject: Subject, records: Records, server: Callable[[], str], clock: Callable[[], datetime] = utc_now
+) -> Risk:
     """The run's risk: as it is recorded, or else worked out and recorded now, once."""
-    wanted = {"kind": Kind.RISK.value, "run": run.subject.run}
-    if known := run.records.search(kind=Kind.RISK, run=run.subject.run, limit=1):
+    if known := records.search(kind=Kind.RISK, run=subject.run, limit=1):
         return _read(known[0])
-    body = _worked_out(run.records, run.subject)
-    with run.records.database.write() as connection:
-        first = chain.search(connection, wanted, limit=1)
-        record = first[0] if first else chain.append(connection, clock(), Kind.RISK, run.subject, body)
-    log.info("risk run=%s probability=%s action=%s", run.subject.run, record.body["probability"], record.body["action"])
+    run = Subject(run=subject.run, pipeline=subject.pipeline, service=subject.service)
+    body = _worked_out(records, run, server())
+    with records.database.write() as connection:
+        first = chain.search(connection, {"kind": Kind.RISK.value, "run": run.run}, limit=1)
+        record = first[0] if first else chain.append(connection, clock(), Kind.RISK, run, body)
+    log.info("risk run=%s probability=%s action=%s", run.run, record.body["probability"], record.body["action"])
     return _read(record)
 
 
-def _worked_out(records: Records, subject: Subject) -> dict[str, Json]:
+def _worked_out(records: Records, subject: Subject, server: str) -> dict[str, Json]:
     """The body of the record; without a model or facts, the reason why nothing is done."""
-    served, origin, why = _served(records)
+    served, origin, why = _served(records, server)
     try:
         facts = facts_of(records, subject.run, subject.service)
     except (GennakerError, KeyError, ValueError) as error:
@@ -82,11 +96,11 @@ def _worked_out(records: Records, subject: Subject) -> dict[str, Json]:
     return _body(risk, origin, parts) | {"facts": facts_to_json(facts)}
 
 
-def _served(records: Records) -> tuple[ServedRisk | None, str, str]:
+def _served(records: Records, server: str) -> tuple[ServedRisk | None, str, str]:
     """The model, where it comes from, and what went wrong."""
-    models = RiskModels(records)
+    models = RiskModels(records, server)
     try:
-        served = models.champion()
+        served = within(PATIENCE_S, models.champion)
         return served, "registry" if served else "none", "" if served else "no model of risk is in use"
     except GennakerError as error:
         log.warning("risk_model_unreachable why=%s", error)

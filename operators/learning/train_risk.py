@@ -57,7 +57,8 @@ class ExportReleases(BaseOperator):
             policy=RiskPolicy.model_validate({name: float(value) for name, value in told.items()}),
             simulated=self.simulated == "True",
         )
-        folder = home() / "risk" / "".join(c if c.isalnum() or c in "_.+-" else "_" for c in run_id_of(context))
+        # Where the run's notebook is kept, too, so that housekeeping removes both.
+        folder = home() / "notebooks" / _file_name(self.dag_id) / _file_name(run_id_of(context)) / self.task_id
         training.write(folder)
         self.log.info("%d labelled releases in %s", len(training.releases), folder)
         return {"folder": str(folder), "releases": len(training.releases)}
@@ -128,3 +129,8 @@ class RegisterRisk(BaseOperator):
             models.make_champion(version, who=who, why=trained["why"])
         self.log.info("version %d, %s", version, "in use" if is_used else "not in use")
         return {"version": version, "is_used": is_used}
+
+
+def _file_name(name: str) -> str:
+    """The name with only what any file system takes."""
+    return "".join(c if c.isalnum() or c in "_.+-" else "_" for c in name)

@@ -13,10 +13,10 @@ import pytest
 from canary import CanaryConfig
 from canary.errors import CanaryError
 from operators.learning.model_registry import ModelRegistry
-from operators.learning.risk import Action, RiskPolicy
+from operators.learning.risk import Action, RiskPolicy, ServedRisk
 from operators.learning.risk_models import NAME, RiskModels
 from operators.learning.risk_training import RiskTraining
-from operators.learning.scoring import risk_of, with_caution
+from operators.learning.scoring import Risk, risk_of, with_caution
 from operators.learning.train_risk import RegisterRisk
 from operators.records import Kind, Subject
 from operators.runs import Run
@@ -67,6 +67,14 @@ def scored(story: Story, name: str = "now") -> dict[str, object]:
     return dict(record.body)
 
 
+def risk(release: Run) -> Risk:
+    return risk_of(release.subject, release.records, str)
+
+
+def caution(release: Run) -> CanaryConfig:
+    return with_caution(CONFIG, replace(release.subject, stage="canary"), release.records, str)
+
+
 def with_champion(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A champion that finds every release risky."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
@@ -90,6 +98,21 @@ def test_the_same_model_is_one_version_and_another_one_the_next(story: Story, se
         made = registry._get("runs/get", run_id=first.run_id)["run"]
         assert [(each["key"], each["value"]) for each in made["data"]["metrics"]] == [("calibration_error", 0.01)]
         assert made["info"]["status"] == "FINISHED"
+
+
+def test_a_model_that_was_changed_after_it_was_registered_is_not_used(
+    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_champion(story, server, monkeypatch)
+    (version,) = RiskModels(story.records).versions()
+    other = ServedRisk(0, replace(RISKY, intercept=-9.0), RiskPolicy())
+    with ModelRegistry(server.url) as registry:
+        folder = version.source.removeprefix("mlflow-artifacts:/").strip("/")
+        path = f"/api/2.0/mlflow-artifacts/artifacts/{folder}/risk.json"
+        registry._request("PUT", path, content=json.dumps(other.to_json()).encode())
+    with pytest.raises(CanaryError, match="not what was registered"):
+        RiskModels(story.records).champion()
+    assert risk(begun(story)).probability == pytest.approx(0.168, abs=0.001), "the last known one"
 
 
 def test_mlflow_itself_reads_what_goes_in_and_what_comes_out(
@@ -136,7 +159,7 @@ def test_a_risky_run_is_watched_for_longer_and_its_record_says_why(
     story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_champion(story, server, monkeypatch)
-    assert with_caution(begun(story), CONFIG, story.clock).duration == timedelta(hours=1)
+    assert caution(begun(story)).duration == timedelta(hours=1)
     body = scored(story)
     assert (body["version"], body["origin"], body["action"]) == (1, "registry", "longer")
     assert body["probability"] == pytest.approx(0.168, abs=0.001)
@@ -148,14 +171,14 @@ def test_a_run_is_scored_once_whatever_becomes_champion_later(
     story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = begun(story)
-    first = risk_of(release, story.clock)
+    first = risk(release)
     assert first.action is Action.NONE
     with_champion(story, server, monkeypatch)
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda _: with_caution(release, CONFIG, story.clock) == CONFIG, range(8))) == {True}
+        assert set(pool.map(lambda _: caution(release) == CONFIG, range(8))) == {True}
     other = begun(story, "next")
     with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(lambda _: risk_of(other, story.clock).probability, range(8)))) == 1
+        assert len(set(pool.map(lambda _: risk(other).probability, range(8)))) == 1
     assert scored(story)["version"] == 0
     assert scored(story, "next")["version"] == 1
 
@@ -165,7 +188,7 @@ def test_without_a_model_nothing_changes_and_the_record_says_so(
     story: Story, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", away)
-    assert with_caution(begun(story), CONFIG, story.clock) == CONFIG
+    assert caution(begun(story)) == CONFIG
     body = scored(story)
     assert (body["probability"], body["version"], body["action"], body["origin"]) == (None, 0, "none", "none")
     assert str(body["why"]).startswith("the model in use could not be fetched")
@@ -174,14 +197,14 @@ def test_without_a_model_nothing_changes_and_the_record_says_so(
 
 def test_without_a_champion_nothing_changes(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
-    assert with_caution(begun(story), CONFIG, story.clock) == CONFIG
+    assert caution(begun(story)) == CONFIG
     assert scored(story)["why"] == "no model of risk is in use"
 
 
 def test_mlflow_away_means_the_last_known_model(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with_champion(story, server, monkeypatch)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
-    assert with_caution(begun(story), CONFIG, story.clock).duration == timedelta(hours=1)
+    assert caution(begun(story)).duration == timedelta(hours=1)
     body = scored(story)
     assert (body["version"], body["origin"], body["action"]) == (1, "last known", "longer")
     assert "could not be fetched" in str(body["why"])
@@ -194,7 +217,7 @@ def test_a_champion_that_is_no_model_changes_nothing(
     with ModelRegistry(server.url) as registry:
         made = registry.register(NAME, "odd", {"model/risk.json": b'{"model": 1}'}, at_ms=1, tags={})
         registry.set_alias(NAME, "champion", made.version)
-    assert with_caution(begun(story), CONFIG, story.clock) == CONFIG
+    assert caution(begun(story)) == CONFIG
     assert scored(story)["version"] == 0
     with pytest.raises(CanaryError, match="no model of risk"):
         RiskModels(story.records).make_champion(made.version, who="ada", why="")
@@ -202,7 +225,7 @@ def test_a_champion_that_is_no_model_changes_nothing(
 
 def test_a_run_without_records_has_no_risk(story: Story) -> None:
     never = Run(story.records, Subject(run="shop/never", pipeline="shop", service="cart"))
-    assert risk_of(never, story.clock).probability is None
+    assert risk(never).probability is None
 
 
 def test_the_last_task_registers_with_its_proof_and_uses_only_what_is_proven(
