@@ -16,6 +16,7 @@ from canary.learning.recorded import Truth
 from operators.change import ChangeState
 from operators.learning.change_facts import change_in
 from operators.learning.labels import Label, Source, label_of, truth_of
+from operators.learning.releases import judged
 from operators.records import Kind, Record, Records
 from operators.runs import RunVerdict
 
@@ -78,15 +79,18 @@ def facts_of(records: Records, run: str, service: str) -> ReleaseFacts | None:
 def labelled_releases(records: Records, as_of: datetime, *, simulated: bool = False) -> list[LabelledRelease]:
     """All releases whose truth was known at `as_of`: real ones, or simulated ones.
 
-    Rehearsals of a real service are left out: how many of them are bad is decided by who rehearses.
+    Left out are rehearsals of a real service, as who rehearses decides how many are bad, and runs that were rolled back
+    without having been judged: their like that went well has no label, so that only bad ones would count.
     """
-    found = []
+    found, was_judged = [], {run for run, _, _, _ in judged(records)}
     for history in past_releases(records).values():
         for release in history:
             known = release.truth_at(as_of)
             if known is None or release.is_simulated is not simulated:
                 continue
             truth, since, source = known
+            if source is None and release.run not in was_judged:
+                continue
             if simulated or source is not Source.REHEARSAL:
                 found.append(LabelledRelease(facts_in(history, release), truth, since))
     return sorted(found, key=lambda each: (each.facts.at, each.facts.service))

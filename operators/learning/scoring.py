@@ -84,7 +84,7 @@ def _worked_out(records: Records, subject: Subject, server: str) -> dict[str, Js
     served, origin, why = _served(records, server)
     try:
         facts = facts_of(records, subject.run, subject.service)
-    except (GennakerError, KeyError, ValueError) as error:
+    except (GennakerError, KeyError, TypeError, ValueError) as error:
         facts, why = None, f"what is known of the release cannot be read: {error}"
     if served is None or facts is None:
         body = _body(Risk(None, 0, RiskPolicy(), why or "the run was never opened"), origin, ())

@@ -125,6 +125,11 @@ def test_a_rolled_back_release_is_bad_unless_someone_knows_better(story: Story) 
     assert (before.truth, after.truth) == (Truth.BAD, Truth.GOOD)
 
 
+def test_a_run_that_was_rolled_back_before_any_judgment_teaches_nothing(story: Story) -> None:
+    story.release(verdict="rolled back", judged=False)
+    assert labelled_releases(story.records, story.clock.now) == []
+
+
 def test_rehearsals_teach_nothing_and_simulated_releases_only_who_asks_for_them(story: Story) -> None:
     label(story, story.release(), Truth.BAD, Source.REHEARSAL)
     simulated = begin(story, "cart/simulated__1")
