@@ -25,7 +25,7 @@ def printed_by(cells: list[Cell], name: str) -> str:
     return "".join("".join(output.get("text", "")) for output in cell["outputs"])
 
 
-def execute(python: Path, notebook: Path, folder: Path, **parameters: object) -> list[Cell]:
+def execute(python: Path, notebook: Path, folder: Path, /, **parameters: object) -> list[Cell]:
     """The cells after papermill has run them in a kernel that knows nothing of its user's settings.
 
     Args:

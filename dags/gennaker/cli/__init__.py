@@ -30,6 +30,7 @@ COMMANDS = (
     "unlabelled",
     "incident",
     "housekeeping",
+    "retune",
     "canary",
 )
 
