@@ -25,6 +25,8 @@ from operators.tracking import Away
 NAME: Final = "gennaker.risk"
 CHAMPION, CHALLENGER = "champion", "challenger"
 _FILE: Final = "risk.json"
+#: What provenance says of a model that was learned from releases that never were.
+_SIMULATED: Final = "simulated"
 
 
 class RiskModels:
@@ -70,6 +72,8 @@ class RiskModels:
         files = {f"{FOLDER}/{_FILE}": text, f"{FOLDER}/MLmodel": signature(NAMES, "probability")}
         files |= {name: path.read_bytes() for name, path in artifacts.items()}
         said = {"gennaker.who": who, "gennaker.why": why, **provenance}
+        if provenance.get(_SIMULATED) == "true":
+            said["gennaker.simulated"] = "true"
         digest = hashlib.sha256(text).hexdigest()
         with self._registry() as registry:
             made = registry.register(
@@ -85,7 +89,8 @@ class RiskModels:
             champion = registry.by_alias(NAME, CHAMPION)
             if champion is None or made.version > champion.version:
                 registry.set_alias(NAME, CHALLENGER, made.version)
-        self._say_once("registered", made.version, {"digest": digest, "who": who, "why": why, **provenance})
+        more: dict[str, Json] = {"digest": digest, "who": who, "why": why, "provenance": dict(provenance)}
+        self._say_once("registered", made.version, {**more, **_mark(provenance)})
         return made.version
 
     def make_champion(self, version: int, *, who: str, why: str) -> None:
@@ -101,7 +106,7 @@ class RiskModels:
             last = next(iter(_said(connection, "champion")), None)
             if last is None or last.body["version"] != version:
                 body: dict[str, Json] = {"event": "champion", "version": version, "who": who, "why": why}
-                chain.append(connection, self._clock(), Kind.RISK, Subject(), body)
+                chain.append(connection, self._clock(), Kind.RISK, Subject(), {**body, **_mark(found.tags)})
         self._remember(served)
 
     def champion(self) -> ServedRisk | None:
@@ -165,6 +170,11 @@ class RiskModels:
                 chain.append(
                     connection, self._clock(), Kind.RISK, Subject(), {"event": event, "version": version, **body}
                 )
+
+
+def _mark(provenance: Mapping[str, str]) -> dict[str, Json]:
+    """What marks a record about a model of simulated releases."""
+    return {"simulated": True} if provenance.get(_SIMULATED) == "true" else {}
 
 
 def _text(served: ServedRisk) -> bytes:

@@ -87,5 +87,5 @@ class RiskTraining:
             "bad": str(sum(each.truth is Truth.BAD for each in self.releases)),
             "data_digest": hashlib.sha256("\n".join(said).encode()).hexdigest(),
             "held_out_days": f"{self.held_out / timedelta(days=1):g}",
-            **({"gennaker.simulated": "true"} if self.is_simulated else {}),
+            **({"simulated": "true"} if self.is_simulated else {}),
         }

@@ -56,3 +56,8 @@ def test_housekeeping_removes_what_is_old_unless_it_runs_dry(stack) -> None:
     assert not records.looks.has("long-ago")
     (pruned,) = (r for r in records.search(kind=Kind.PRUNED) if r.body["what"] == "looks")
     assert pruned.body["count"] == 1
+
+
+def test_no_risk_is_learned_from_too_few_releases(stack) -> None:
+    skipped = dict.fromkeys(("train", "report", "register"), "skipped")
+    assert _ended(stack, "train_risk") == {"export": "success", **skipped}

@@ -100,6 +100,15 @@ def test_the_same_model_is_one_version_and_another_one_the_next(story: Story, se
         assert made["info"]["status"] == "FINISHED"
 
 
+def test_a_model_of_simulated_releases_is_marked_as_such(story: Story, server: Server) -> None:
+    models = RiskModels(story.records, server.url)
+    number = models.register(MODEL, RiskPolicy(), who="ada", why="", provenance={"simulated": "true"})
+    models.make_champion(number, who="ada", why="")
+    assert models.versions()[0].tags["gennaker.simulated"] == "true"
+    told = {record.body["event"]: record.body for record in story.records.search(kind=Kind.RISK)}
+    assert told["registered"]["simulated"] is told["champion"]["simulated"] is True
+
+
 def test_a_model_that_was_changed_after_it_was_registered_is_not_used(
     story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

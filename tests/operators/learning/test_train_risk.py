@@ -74,7 +74,7 @@ def test_releases_are_exported_learned_from_and_proven(
     training = RiskTraining.read(folder)
     assert model == training.model()
     assert training.policy == RiskPolicy(longer_from=0.2, ask_from=0.5, factor=3.0)
-    assert training.provenance()["gennaker.simulated"] == "true"
+    assert training.provenance()["simulated"] == "true"
     assert exported() == told
 
 
