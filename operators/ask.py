@@ -1,4 +1,4 @@
-"""Ask: what a person decides when a judgment stayed without a verdict."""
+"""Ask: what a person decides when a judgment stayed without a verdict, or the release is a risky one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ class Ask(Staged, HITLBranchOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            subject=f"{scope.service}: {scope.stage} is inconclusive",
+            subject=f"{scope.service}: {scope.stage}: promote or roll back?",
             body="{{ ti.xcom_pull(task_ids='" + judge + "')['reason'] }}",
             options=[PROMOTE, ROLL_BACK],
             options_mapping={PROMOTE: promote, ROLL_BACK: roll_back},

@@ -14,7 +14,8 @@ class Gate(Staged, BaseBranchOperator):
     """Follows the verdict of a judging task.
 
     Args:
-        judge: task id of the judging task, whose return value holds `verdict`.
+        judge: task id of the judging task, whose return value holds `verdict`, and `ask` where a person is to be asked
+            although it passed.
         promote: task id to follow on PASS.
         roll_back: task id to follow on FAIL and ERROR.
         ask: task id to follow on INCONCLUSIVE when a person decides.
@@ -42,12 +43,17 @@ class Gate(Staged, BaseBranchOperator):
 
     def choose_branch(self, context: Context) -> str:
         """The task id to follow."""
-        verdict = Verdict(context["ti"].xcom_pull(task_ids=self.judge)["verdict"])
-        return self.way(verdict)
+        judged = context["ti"].xcom_pull(task_ids=self.judge)
+        return self.way(Verdict(judged["verdict"]), is_asked=bool(judged.get("ask")))
 
-    def way(self, verdict: Verdict) -> str:
-        """The task id that a verdict leads to; without evidence it is never a silent pass."""
+    def way(self, verdict: Verdict, *, is_asked: bool = False) -> str:
+        """The task id that a verdict leads to; without evidence it is never a silent pass.
+
+        A person is asked although it passed only where the stage has whom to ask.
+        """
         match verdict, self.on_inconclusive:
+            case Verdict.PASS, OnInconclusive.ASK if is_asked:
+                return self.ask
             case Verdict.PASS, _:
                 return self.promote
             case Verdict.INCONCLUSIVE, OnInconclusive.PROMOTE:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from canary.config import CanaryConfig
 from canary.errors import GennakerError
+from canary.judgment import Verdict
 from canary.learning.labelled import facts_to_json
 from operators.learning.release_facts import facts_of
 from operators.learning.risk import Action, RiskPolicy, ServedRisk, action_for, cautious
@@ -62,6 +63,23 @@ def with_caution(
     """
     risk = risk_of(subject, records, server, **given)
     return cautious(config, risk.probability, risk.policy)
+
+
+def with_question(
+    judged: Mapping[str, str], subject: Subject, records: Records, server: Callable[[], str]
+) -> dict[str, str]:
+    """What a judging task returns, with `ask` and why where the run's risk asks for a person although it passed.
+
+    Args:
+        judged: the verdict and its reason.
+        subject: the run.
+        records: where its risk is.
+        server: as of `with_caution`.
+    """
+    risk = risk_of(subject, records, server)
+    if judged["verdict"] != Verdict.PASS.value or risk.action is not Action.JUDGMENT:
+        return dict(judged)
+    return {**judged, "ask": risk.why, "reason": f"{judged['reason']} A person is asked, as there is {risk.why}."}
 
 
 def risk_of(

@@ -42,6 +42,16 @@ def test_invariant_5_without_evidence_the_pipelines_own_policy_decides(policy: O
     assert a_gate(policy).choose_branch(context) == way
 
 
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL, Verdict.ERROR])
+@pytest.mark.parametrize("policy", OnInconclusive)
+def test_a_risky_release_that_passed_is_for_a_person_where_the_stage_has_one(
+    policy: OnInconclusive, verdict: Verdict
+) -> None:
+    context = a_context(returned={"judge": {"verdict": verdict.value, "ask": "a risk of 60 %"}})
+    passed = "ask" if policy is OnInconclusive.ASK else "promote"
+    assert a_gate(policy).choose_branch(context) == (passed if verdict is Verdict.PASS else "roll-back")
+
+
 def answered(*options: str, by: str | None) -> dict[str, Any]:
     user = {"id": by, "name": by} if by else None
     at = datetime(2030, 1, 7, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from operators.learning.model_registry import ModelRegistry
 from operators.learning.risk import Action, RiskPolicy, ServedRisk
 from operators.learning.risk_models import NAME, RiskModels
 from operators.learning.risk_training import RiskTraining
-from operators.learning.scoring import Risk, risk_of, with_caution
+from operators.learning.scoring import Risk, risk_of, with_caution, with_question
 from operators.learning.train_risk import RegisterRisk
 from operators.records import Kind, Subject
 from operators.runs import Run
@@ -75,11 +75,12 @@ def caution(release: Run) -> CanaryConfig:
     return with_caution(CONFIG, replace(release.subject, stage="canary"), release.records, str)
 
 
-def with_champion(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def with_champion(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch, ask_from: float = 0.4) -> None:
     """A champion that finds every release risky."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
     models = RiskModels(story.records)
-    models.make_champion(models.register(RISKY, RiskPolicy(), who="ada", why="proven"), who="ada", why="proven")
+    version = models.register(RISKY, RiskPolicy(ask_from=ask_from), who="ada", why="proven")
+    models.make_champion(version, who="ada", why="proven")
 
 
 def test_the_same_model_is_one_version_and_another_one_the_next(story: Story, server: Server, tmp_path: Path) -> None:
@@ -174,6 +175,22 @@ def test_a_risky_run_is_watched_for_longer_and_its_record_says_why(
     assert body["probability"] == pytest.approx(0.168, abs=0.001)
     assert body["contributions"] == [["files changed", -1.6]]
     assert str(body["why"]).startswith("a risk of 17 %: files changed -1.6")
+
+
+@pytest.mark.parametrize(("ask_from", "asks"), [(0.1, True), (0.9, False)])
+def test_a_person_is_asked_about_a_risky_run_that_passed_and_told_why(
+    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch, ask_from: float, asks: bool
+) -> None:
+    with_champion(story, server, monkeypatch, ask_from)
+    release = begun(story)
+    for verdict in ("PASS", "FAIL", "INCONCLUSIVE"):
+        judged = {"verdict": verdict, "reason": "All is well.", "judgment": "one"}
+        found = with_question(judged, release.subject, release.records, str)
+        if asks and verdict == "PASS":
+            assert found["reason"] == f"All is well. A person is asked, as there is {found['ask']}."
+            assert found["ask"].startswith("a risk of 17 %: files changed -1.6")
+        else:
+            assert found == judged
 
 
 def test_a_run_is_scored_once_whatever_becomes_champion_later(
