@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import httpx
+
 from canary.config import CanaryConfig
 from canary.errors import GennakerError
 from canary.judgment import Verdict
@@ -16,6 +18,7 @@ from operators.learning.risk_models import RiskModels
 from operators.patience import within
 from operators.records import Json, Kind, Record, Records, Subject, chain
 from operators.records.records import utc_now
+from operators.records.redact import redact_text
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +92,7 @@ def risk_of(
     if known := records.search(kind=Kind.RISK, run=subject.run, limit=1):
         return _read(known[0])
     run = Subject(run=subject.run, pipeline=subject.pipeline, service=subject.service)
-    body = _worked_out(records, run, server())
+    body = _worked_out(records, run, server)
     with records.database.write() as connection:
         first = chain.search(connection, {"kind": Kind.RISK.value, "run": run.run}, limit=1)
         record = first[0] if first else chain.append(connection, clock(), Kind.RISK, run, body)
@@ -97,7 +100,7 @@ def risk_of(
     return _read(record)
 
 
-def _worked_out(records: Records, subject: Subject, server: str) -> dict[str, Json]:
+def _worked_out(records: Records, subject: Subject, server: Callable[[], str]) -> dict[str, Json]:
     """The body of the record; without a model or facts, the reason why nothing is done."""
     served, origin, why = _served(records, server)
     try:
@@ -114,17 +117,16 @@ def _worked_out(records: Records, subject: Subject, server: str) -> dict[str, Js
     return _body(risk, origin, parts) | {"facts": facts_to_json(facts)}
 
 
-def _served(records: Records, server: str) -> tuple[ServedRisk | None, str, str]:
+def _served(records: Records, server: Callable[[], str]) -> tuple[ServedRisk | None, str, str]:
     """The model, where it comes from, and what went wrong."""
-    models = RiskModels(records, server)
     try:
-        served = within(PATIENCE_S, models.champion)
+        served = within(PATIENCE_S, RiskModels(records, server()).champion)
         return served, "registry" if served else "none", "" if served else "no model of risk is in use"
-    except GennakerError as error:
-        log.warning("risk_model_unreachable why=%s", error)
-        why = f"the model in use could not be fetched: {error.what}"
+    except (GennakerError, httpx.InvalidURL) as error:
+        log.warning("risk_model_unreachable why=%s", redact_text(str(error)))
+        why = f"the model in use could not be fetched: {redact_text(str(error))}"
     try:
-        served = models.last_known()
+        served = RiskModels(records).last_known()
     except GennakerError as error:
         return None, "none", str(error)
     return served, "last known" if served else "none", why

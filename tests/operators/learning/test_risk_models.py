@@ -209,7 +209,7 @@ def test_a_run_is_scored_once_whatever_becomes_champion_later(
     assert scored(story, "next")["version"] == 1
 
 
-@pytest.mark.parametrize("away", ["", NOWHERE])
+@pytest.mark.parametrize("away", ["", NOWHERE, "http://[", "http://127.0.0.1:1:1"])
 def test_without_a_model_nothing_changes_and_the_record_says_so(
     story: Story, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
