@@ -70,7 +70,6 @@ class Labels:
         """
         said: dict[str, Json] = {"truth": truth.value, "source": source.value, "who": who, "why": why}
         body = redact_body({**said, "judgment": judgment})
-        body |= _mark_of(run)
         with self._records.database.write() as connection:
             subject = _subject_of(connection, run)
             earlier = chain.search(connection, {"kind": Kind.LABEL.value, "run": run}, newest_first=True)
@@ -92,7 +91,7 @@ class Labels:
             if any(record.body.get("source") == source.value for record in earlier):
                 return None
             subject = _subject_of(connection, run)
-            return chain.append(connection, self._clock(), Kind.LABEL, subject, {**said, **_mark_of(run)})
+            return chain.append(connection, self._clock(), Kind.LABEL, subject, said)
 
     def all(self) -> dict[str, list[Label]]:
         """The labels of every labelled run, oldest first."""
@@ -125,11 +124,6 @@ def truth_of(labels: Iterable[Label]) -> Label | None:
     event that says bad; `stable` last.
     """
     return max(labels, key=lambda label: (_rank(label), label.seq), default=None)
-
-
-def _mark_of(run: str) -> dict[str, Json]:
-    """What marks the records of a simulated run as such."""
-    return {"simulated": True} if run.partition("/")[2].startswith("simulated__") else {}
 
 
 def _rank(label: Label) -> int:

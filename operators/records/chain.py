@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -33,8 +33,18 @@ class Verification:
     why: str = ""
 
 
+#: A run with such an id never was, and its records have this key.
+SIMULATED_RUN: Final = "simulated__"
+SIMULATED: Final = "simulated"
+
+
 def append(connection: Connection, at: datetime, kind: Kind, subject: Subject, body: Mapping[str, Json]) -> Record:
-    """Adds a record at the end of the chain, within the caller's write transaction."""
+    """Adds a record at the end of the chain, within the caller's write transaction.
+
+    Every record of a simulated run is marked as such, whoever writes it.
+    """
+    if subject.run.partition("/")[2].startswith(SIMULATED_RUN):
+        body = {**body, SIMULATED: True}
     head = connection.execute(select(HEAD.c.seq, HEAD.c.digest)).one()
     seq, when, stored = head.seq + 1, _text_of(at), canonical(redact_body(body))
     digest = digest_of(head.digest, seq, when, kind, subject, stored)

@@ -1,7 +1,7 @@
 """The looks of a judgment, kept so that whoever goes on judging has all of them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import insert, select
 
@@ -26,6 +26,19 @@ class Looks:
                 return False
             connection.execute(insert(LOOKS).values(judgment=judgment, number=number, payload=stored))
         return True
+
+    def add_all(self, judgment: str, payloads: Sequence[Mapping[str, Json]]) -> None:
+        """Keeps all looks of a judgment, from number 0 on, at once; those that are there stay."""
+        rows = [
+            {"judgment": judgment, "number": number, "payload": canonical(redact_body(payload))}
+            for number, payload in enumerate(payloads)
+        ]
+        with self._database.write() as connection:
+            query = select(LOOKS.c.number).where(LOOKS.c.judgment == judgment)
+            known = set(connection.execute(query).scalars())
+            missing = [row for row in rows if row["number"] not in known]
+            if missing:
+                connection.execute(insert(LOOKS), missing)
 
     def has(self, judgment: str) -> bool:
         """Whether any look of a judgment was kept."""

@@ -41,6 +41,10 @@ class Records:
         """
         return cls(Database(url))
 
+    def now(self) -> datetime:
+        """The time that a record of this moment has."""
+        return self._clock()
+
     def append(self, kind: Kind, subject: Subject, body: Mapping[str, Json]) -> Record:
         """Adds a record at the end of the chain; secrets in its body are redacted."""
         with self.database.write() as connection:

@@ -31,16 +31,18 @@ COMMANDS = (
     "incident",
     "housekeeping",
     "retune",
+    "simulate-history",
     "canary",
 )
 
 
 def _mount(name: str) -> None:
-    module = import_module(f"gennaker.cli.{name}")
+    own = name.replace("-", "_")
+    module = import_module(f"gennaker.cli.{own}")
     if hasattr(module, "app"):
         app.add_typer(module.app, name=name)
     else:
-        app.command(name)(getattr(module, name))
+        app.command(name)(getattr(module, own))
 
 
 for command in COMMANDS:
