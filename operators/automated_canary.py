@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from airflow.sdk.definitions.context import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -13,6 +13,7 @@ from canary import CanaryConfig, Verdict
 from operators.change import Change
 from operators.choices import OnInconclusive
 from operators.environment import Environment
+from operators.judging import JudgingOperator
 from operators.links import CanaryReport
 from operators.memory import Memory
 from operators.reports import write_report
@@ -21,24 +22,21 @@ from operators.strategies import blend
 from operators.watch import Outcome, Watch, begin_memory, judgment_id, record_decision
 from operators.watch_trigger import WatchTrigger
 
+#: The fact of a watch that has had its time once more already.
+_EXTENDED: Final = "extended"
 
-class StartCanary(ClusterOperator):
+
+class StartCanary(JudgingOperator):
     """Creates baseline and canary, waits for both, and gives each its share of traffic.
 
     Args:
-        image: digest of the image under judgment (a template).
         capacity: instances of each of the two groups.
         traffic_percent: share of traffic of each of the two groups.
         health_timeout: how long the groups may take to become healthy.
     """
 
-    template_fields = ("image",)
-
-    def __init__(
-        self, *, image: str, capacity: int, traffic_percent: int, health_timeout: timedelta, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, capacity: int, traffic_percent: int, health_timeout: timedelta, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.image = image
         self.capacity = capacity
         self.traffic_percent = traffic_percent
         self.health_timeout = health_timeout
@@ -49,6 +47,7 @@ class StartCanary(ClusterOperator):
         if stable is None:
             change.end_comparison()
             raise AirflowSkipException(f"nothing to compare with: {change.cluster} has no traffic yet")
+        self.pin(change, lambda reason: self._give_up(context, change, reason))
         environment = Environment.from_json(self.environment)
         create = partial(change.create, capacity=self.capacity, health_path=environment.health_path)
         baseline = create(image=stable, detail="baseline")
@@ -61,8 +60,7 @@ class StartCanary(ClusterOperator):
         change = self.change_of(context)
         if event["why"]:
             reason = f"baseline and canary did not become healthy in {self.health_timeout}: {event['why']}"
-            change.end_comparison()
-            self.turn_back(context, f"{self.scope.stage}: {reason}")
+            self._give_up(context, change, reason)
             raise AirflowFailException(reason)
         self.ask_again(context)
         before, percent = change.before(), self.traffic_percent
@@ -75,24 +73,24 @@ class StartCanary(ClusterOperator):
         change.route("share", weights)
         return dict(groups)
 
+    def _give_up(self, context: Context, change: Change, reason: str) -> None:
+        change.end_comparison()
+        self.turn_back(context, f"{self.scope.stage}: {reason}")
 
-class JudgeCanary(ClusterOperator):
+
+class JudgeCanary(JudgingOperator):
     """Watches the canary until harm, certified safety, or the end of its time.
 
     Args:
         start_task: task id of `StartCanary`, which returns the names of the two groups.
-        config: the resolved canary configuration, as JSON.
         on_inconclusive: what happens when the time ends undecided.
     """
 
     operator_extra_links = (CanaryReport(),)
 
-    def __init__(
-        self, *, start_task: str, config: Mapping[str, Any], on_inconclusive: OnInconclusive, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, start_task: str, on_inconclusive: OnInconclusive, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.start_task = start_task
-        self.config = config
         self.on_inconclusive = on_inconclusive
 
     def goes_forward(self, change: Change) -> bool:
@@ -102,6 +100,7 @@ class JudgeCanary(ClusterOperator):
     def start(self, context: Context, change: Change) -> None:
         """Begins the watch."""
         groups = context["ti"].xcom_pull(task_ids=self.start_task)
+        config, pin = self.thresholds(change)
         watch = Watch(
             judgment=judgment_id(change.subject, self.region),
             subject=asdict(change.subject),
@@ -110,15 +109,16 @@ class JudgeCanary(ClusterOperator):
             control=groups["control"],
             canary=groups["canary"],
             canary_share=0.5,
-            config=self.config,
+            config=config.model_dump(mode="json"),
+            facts=self.facts(pin, self.on_inconclusive.value),
         )
-        begin_memory(watch, Memory(change.records), {"definition": self.scope.definition})
+        begin_memory(watch, Memory(change.records))
         self.defer(trigger=WatchTrigger(watch.to_json()), method_name="judged", kwargs={"watch": watch.to_json()})
 
     def judged(self, context: Context, event: Mapping[str, Any], watch: Mapping[str, Any]) -> dict[str, str]:
         """Records the decision and its report; returns verdict, reason and judgment id."""
         seen, outcome = Watch.from_json(watch), Outcome.from_json(event)
-        if _may_extend(outcome, seen, self.config, self.on_inconclusive):
+        if _may_extend(outcome, seen, self.on_inconclusive):
             longer = extended(seen)
             self.log.info("undecided, watching on: %s", outcome.judgment.reason)
             self.defer(trigger=WatchTrigger(longer.to_json()), method_name="judged", kwargs={"watch": longer.to_json()})
@@ -169,12 +169,12 @@ def extended(watch: Watch) -> Watch:
     """The same watch with twice the time."""
     config = CanaryConfig.model_validate(watch.config)
     longer = config.model_copy(update={"duration": config.duration * 2})
-    return replace(watch, config=longer.model_dump(mode="json"))
+    return replace(watch, config=longer.model_dump(mode="json"), facts={**watch.facts, _EXTENDED: "yes"})
 
 
-def _may_extend(outcome: Outcome, watch: Watch, config: Mapping[str, Any], policy: OnInconclusive) -> bool:
+def _may_extend(outcome: Outcome, watch: Watch, policy: OnInconclusive) -> bool:
     is_undecided = outcome.judgment.verdict is Verdict.INCONCLUSIVE
-    return is_undecided and policy is OnInconclusive.EXTEND and watch.config["duration"] == config["duration"]
+    return is_undecided and policy is OnInconclusive.EXTEND and _EXTENDED not in watch.facts
 
 
 def _stable_image(change: Change) -> str | None:

@@ -18,6 +18,7 @@ from operators.change import Change, ChangeState
 from operators.choices import OnInconclusive, OnRegionFailure
 from operators.clouds import open_cloud
 from operators.environment import Environment
+from operators.judging import JudgingOperator
 from operators.links import CanaryReport
 from operators.memory import Memory
 from operators.records import Kind, Records
@@ -29,29 +30,24 @@ from operators.watch import Outcome, Watch, begin_memory, judgment_id, record_de
 from operators.watch_trigger import WatchTrigger
 
 
-class StartRegion(ClusterOperator):
+class StartRegion(JudgingOperator):
     """Creates the region's new server group and waits for its health; no traffic moves yet.
 
     Args:
-        image: digest of the image (a template).
         capacity: instances of the new group.
         health_timeout: how long it may take to become healthy.
         on_region_failure: whether a region that rolled back keeps this one untouched.
     """
 
-    template_fields = ("image",)
-
     def __init__(
         self,
         *,
-        image: str,
         capacity: int,
         health_timeout: timedelta,
         on_region_failure: OnRegionFailure,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.image = image
         self.capacity = capacity
         self.health_timeout = health_timeout
         self.on_region_failure = on_region_failure
@@ -62,6 +58,7 @@ class StartRegion(ClusterOperator):
         if failed and self.on_region_failure is not OnRegionFailure.CONTINUE:
             change.records.leases.release(str(change.cluster), change.subject.run)
             raise AirflowSkipException(f"{self.region} stays untouched: {', '.join(failed)} rolled back")
+        self.pin(change, change.roll_back)
         environment = Environment.from_json(self.environment)
         group = change.create(image=self.image, capacity=self.capacity, health_path=environment.health_path)
         self.log.info("created %s of %s, %s instances", group, self.image, self.capacity)
@@ -76,7 +73,7 @@ class StartRegion(ClusterOperator):
         return group
 
 
-class RampRegion(ClusterOperator):
+class RampRegion(JudgingOperator):
     """Moves traffic up step by step and watches the new group against the old one at each.
 
     A step lasts its whole time, and on while the calendar is closed, unless harm is seen; then
@@ -88,12 +85,11 @@ class RampRegion(ClusterOperator):
         group: name of the new group (a template).
         ramp: rising percents, the last one 100.
         step_duration: how long a step is watched.
-        config: the resolved canary configuration, as JSON.
         on_inconclusive: what happens when the ramp ends undecided.
         on_region_failure: whether another region's rollback ends this one's ramp.
     """
 
-    template_fields = ("group",)
+    template_fields = ("group", "image")
     operator_extra_links = (CanaryReport(),)
 
     def __init__(
@@ -102,7 +98,6 @@ class RampRegion(ClusterOperator):
         group: str,
         ramp: Sequence[int],
         step_duration: timedelta,
-        config: Mapping[str, Any],
         on_inconclusive: OnInconclusive,
         on_region_failure: OnRegionFailure,
         **kwargs: Any,
@@ -111,7 +106,6 @@ class RampRegion(ClusterOperator):
         self.group = group
         self.ramp = tuple(ramp)
         self.step_duration = step_duration
-        self.config = config
         self.on_inconclusive = on_inconclusive
         self.on_region_failure = on_region_failure
 
@@ -128,7 +122,7 @@ class RampRegion(ClusterOperator):
             reason = f"nothing to compare with in {self.region}"
             return {"verdict": Verdict.PASS.value, "reason": reason, "judgment": ""}
         watch = self._watch(change)
-        begin_memory(watch, Memory(change.records), {"definition": self.scope.definition})
+        begin_memory(watch, Memory(change.records))
         return self._step(change, watch, max(self._steps_taken(change), default=0))
 
     def watched(
@@ -172,7 +166,7 @@ class RampRegion(ClusterOperator):
 
     def _watch(self, change: Change) -> Watch:
         before = change.before()
-        config = CanaryConfig.model_validate(self.config)
+        config, pin = self.thresholds(change)
         each_step = config.model_copy(update={"duration": self.step_duration, "min_duration": timedelta(0)})
         return Watch(
             judgment=judgment_id(change.subject, self.region),
@@ -183,6 +177,7 @@ class RampRegion(ClusterOperator):
             canary=self.group,
             canary_share=0.5,
             config=each_step.model_dump(mode="json"),
+            facts=self.facts(pin, self.on_inconclusive.value),
         )
 
     def _may_extend(self, watch: Watch) -> bool:

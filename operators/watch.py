@@ -44,6 +44,7 @@ class Watch:
         step: the ramp step, `""` where there is only one.
         until: when to stop watching this step at the latest; None: when the judge is done.
         began: when it was set up, from which a watch that never sees the traffic is timed.
+        facts: what MLflow is told of it besides, as parameters and tags; `profile_version` is in the decision too.
     """
 
     judgment: str
@@ -57,6 +58,7 @@ class Watch:
     step: str = ""
     until: datetime | None = None
     began: datetime = field(default_factory=utc_now)
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` is the way back."""
@@ -230,8 +232,8 @@ def judgment_id(subject: Subject, region: str) -> str:
     return f"{subject.run}.{subject.stage}.{region}".replace("/", ".")
 
 
-def begin_memory(watch: Watch, memory: Memory, facts: Mapping[str, str]) -> None:
-    """Starts the MLflow run of a watch in that of its pipeline run, with its settings; safe to repeat."""
+def begin_memory(watch: Watch, memory: Memory) -> None:
+    """Starts the MLflow run of a watch in that of its pipeline run, with its settings and facts; safe to repeat."""
     subject = watch.subject
     experiment = f"gennaker/{subject['service']}"
     of_run = {name: subject[name] for name in ("service", "pipeline", "run")}
@@ -241,8 +243,8 @@ def begin_memory(watch: Watch, memory: Memory, facts: Mapping[str, str]) -> None
         watch.judgment,
         experiment=experiment,
         name=f"{subject['stage']} {watch.region}",
-        tags={**of_run, "stage": subject["stage"], **places, **profile},
-        params={**_settings(watch.config), **facts, "control": watch.control, "canary": watch.canary},
+        tags={**watch.facts, **of_run, "stage": subject["stage"], **places, **profile},
+        params={**_settings(watch.config), **watch.facts, "control": watch.control, "canary": watch.canary},
         parent=memory.run_begins(subject["run"], experiment=experiment, tags=of_run),
     )
 
@@ -261,6 +263,7 @@ def record_decision(watch: Watch, outcome: Outcome, records: Records) -> None:
     body: dict[str, Json] = {
         "judgment_id": watch.judgment,
         "config": dict(watch.config),
+        "profile_version": int(watch.facts.get("profile_version", 0)),
         "looks": outcome.judgment.looks,
         "judgment": json.loads(outcome.judgment.to_json()),
         "seconds_to_zero": outcome.seconds_to_zero,

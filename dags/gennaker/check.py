@@ -62,6 +62,7 @@ def check(pipeline: Pipeline, tree: Table, around: Surroundings) -> Pipeline:
             "stages": tuple(stages[name] for name in ordered),
             "environments": filler.environments,
             "windows": windows,
+            "profiles": filler.profiles,
             "freezes": freezes,
         }
     )

@@ -17,6 +17,7 @@ from airflow.sdk import DAG, BaseOperator, TaskGroup, TriggerRule
 from gennaker import stages as s
 from gennaker.form import artifact_parameter, form_of
 from gennaker.model import Environment, Pipeline
+from gennaker.profiles import named
 from gennaker.schedule import schedule_of
 from operators import environment as env
 from operators.ask import Ask
@@ -27,6 +28,7 @@ from operators.deploy import Deploy
 from operators.finish_and_archive import FinishAndArchive
 from operators.gate import Gate
 from operators.integration_tests import HttpCheck, IntegrationTests
+from operators.learning.pinning import ProfileUse
 from operators.manual_judgment import ManualJudgment
 from operators.progressive_rollout import PromoteRegion, RampRegion, RollBackRegion, SettleRollout, StartRegion
 from operators.stage import RETRIES, Scope
@@ -121,6 +123,13 @@ class _Compiler:
             "region": region,
             "calendar": self.calendar(stage.window, environment=stage.environment),
         }
+
+    def judged(self, stage: s.Judged) -> dict[str, Any]:
+        """What the tasks are told that judge the image, or begin what is judged."""
+        profiles = self.pipeline.profiles
+        name, version = named(stage.profile, profiles)
+        use = ProfileUse(name, profiles[name].model_dump(mode="json"), version, stage.overrides)
+        return {"profile": use.to_json(), "image": self.image()}
 
     def image(self) -> str:
         """A template for the digest of the image that is delivered."""
@@ -230,21 +239,20 @@ def _integration_tests(c: _Compiler, stage: s.IntegrationTests) -> _Ends:
 
 def _automated_canary(c: _Compiler, stage: s.AutomatedCanary) -> _Ends:
     told = c.changing(stage, stage.region)
+    judged = {**told, **c.judged(stage)}
     with TaskGroup(stage.name):
         start = StartCanary(
             task_id="start",
-            image=c.image(),
             capacity=stage.capacity,
             traffic_percent=stage.traffic,
             health_timeout=stage.health_timeout,
-            **told,
+            **judged,
         )
         judge = JudgeCanary(
             task_id="judge",
             start_task=start.task_id,
-            config=stage.canary.model_dump(mode="json"),
             on_inconclusive=OnInconclusive(stage.on_inconclusive),
-            **told,
+            **judged,
         )
         promote = EmptyOperator(task_id="promote")
         roll_back = TurnBack(task_id="roll-back", judge=judge.task_id, **told)
@@ -284,14 +292,14 @@ def _wave(c: _Compiler, stage: s.ProgressiveRollout, regions: Iterable[str]) -> 
 
 def _region(c: _Compiler, stage: s.ProgressiveRollout, region: str) -> _Ends:
     told = c.changing(stage, region)
+    judged = {**told, **c.judged(stage)}
     with TaskGroup(region):
         start = StartRegion(
             task_id="deploy",
-            image=c.image(),
             capacity=stage.capacity,
             health_timeout=stage.health_timeout,
             on_region_failure=stage.on_region_failure,
-            **told,
+            **judged,
         )
         group = "{{ ti.xcom_pull(task_ids='" + start.task_id + "') }}"
         ramp = RampRegion(
@@ -299,10 +307,9 @@ def _region(c: _Compiler, stage: s.ProgressiveRollout, region: str) -> _Ends:
             group=group,
             ramp=stage.ramp,
             step_duration=stage.step_duration,
-            config=stage.canary.model_dump(mode="json"),
             on_inconclusive=OnInconclusive(stage.on_inconclusive),
             on_region_failure=stage.on_region_failure,
-            **told,
+            **judged,
         )
         promote = PromoteRegion(task_id="promote", group=group, ramp_task=ramp.task_id, **told)
         roll_back = RollBackRegion(task_id="roll-back", ramp_task=ramp.task_id, **told)

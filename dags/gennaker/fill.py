@@ -11,13 +11,14 @@ from gennaker.errors import PipelineErrors, unknown
 from gennaker.explain import explain
 from gennaker.metric_sources import flaws_of_sources
 from gennaker.model import Environment, Pipeline
+from gennaker.profiles import named
 from gennaker.report import Report
 from gennaker.stages import AutomatedCanary, BakeImage, Deploy, IntegrationTests, ProgressiveRollout, Stage
 from gennaker.surroundings import Surroundings
 
 
 class Filler:
-    """Fills in stages one by one, and keeps the environments they act in.
+    """Fills in stages one by one, and keeps the environments they act in and the profiles they are judged by.
 
     Args:
         pipeline: the pipeline as its file says it.
@@ -31,6 +32,7 @@ class Filler:
     ) -> None:
         self._pipeline, self._before, self._around, self._report = pipeline, before, around, report
         self.environments: dict[str, Environment] = {}
+        self.profiles: dict[str, CanaryConfig] = {}
 
     def stage(self, index: int, stage: Stage) -> Stage:
         """The stage with every setting filled in; as it was where there is a problem."""
@@ -99,11 +101,13 @@ class Filler:
         self, index: int, stage: AutomatedCanary | ProgressiveRollout, environment: Environment
     ) -> CanaryConfig:
         names = self._around.profile_names()
-        if stage.profile not in names:
-            self._report.add(unknown("profile", stage.profile, names), "stages", index, "profile")
+        profile, _ = named(stage.profile, names)
+        if profile not in names:
+            self._report.add(unknown("profile", profile, names), "stages", index, "profile")
             return stage.canary
         try:
-            canary = self._around.canary(stage.profile, _overrides(stage))
+            self.profiles[profile] = self._around.canary(profile, {})
+            canary = self._around.canary(profile, stage.overrides)
             for flaw in flaws_of_sources(canary, environment):
                 self._report.add(f"{stage.name}: {flaw}", "stages", index)
             return canary
@@ -139,12 +143,3 @@ class Filler:
             what = f"{stage.name}: expected the key 'environment', as no deploy comes before"
             self._report.add(what, "stages", index)
         return found[-1] if found else ""
-
-
-def _overrides(stage: AutomatedCanary | ProgressiveRollout) -> Mapping[str, Any]:
-    """What a stage says itself about how it is judged."""
-    overrides: dict[str, Any] = {"metrics": list(stage.metrics)} if stage.metrics else {}
-    if isinstance(stage, AutomatedCanary):
-        given = {"duration": stage.duration, "interval": stage.interval}
-        overrides |= {key: value for key, value in given.items() if value is not None}
-    return overrides

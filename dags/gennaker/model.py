@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from canary.config import CanaryConfig
 from gennaker.cron import is_cron
 from gennaker.fields import Count, Frozen, MaybeName, Name, Text, Word, unfit
 from gennaker.parameters import Parameter
@@ -125,6 +126,7 @@ class Pipeline(Frozen):
     template: str = Field(default="", description="Template its stages come from, as name@version.")
     environments: Mapping[Name, Environment] = Field(default_factory=dict)
     windows: Mapping[Name, Window] = Field(default_factory=dict)
+    profiles: Mapping[str, CanaryConfig] = Field(default_factory=dict)
     freezes: tuple[Freeze, ...] = ()
     file: str = ""
 

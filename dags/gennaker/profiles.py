@@ -1,7 +1,8 @@
 """Threshold profiles of canaries, read with those that they extend."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -10,6 +11,9 @@ from canary.errors import CanaryError
 from gennaker.errors import PipelineErrors, Problem, unknown
 from gennaker.explain import explain
 from gennaker.tree import Table
+
+#: A version's number, as MLflow counts them.
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class Profiles:
@@ -52,6 +56,20 @@ class Profiles:
                 raise PipelineErrors([Problem(place, f"profiles extend each other: {' -> '.join(profiles)}")])
             tree = profiles[extended] = self._read(extended)
         return profiles
+
+
+def named(text: str, names: Collection[str]) -> tuple[str, int]:
+    """The profile that a stage names, and the version it wants of it; 0 for the one in use.
+
+    A file of the very name comes first.
+
+    >>> named("standard@7", ["standard"]), named("standard@7", ["standard", "standard@7"])
+    (('standard', 7), ('standard@7', 0))
+    """
+    name, at, version = text.rpartition("@")
+    if at and text not in names and _VERSION.fullmatch(version):
+        return name, int(version)
+    return text, 0
 
 
 def _alone(name: str, profiles: Mapping[str, Table]) -> CanaryConfig:

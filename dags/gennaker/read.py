@@ -12,7 +12,7 @@ from gennaker.expand import expand
 from gennaker.explain import validate
 from gennaker.model import Environment, Pipeline, Policies
 from gennaker.parse import parse_file
-from gennaker.profiles import Profiles
+from gennaker.profiles import Profiles, named
 from gennaker.shape import shape
 from gennaker.stages import Judged
 from gennaker.templates import PipelineFile, Template, read_template
@@ -149,7 +149,8 @@ class Library:
         if pipeline.template:
             files.append(f"templates/{pipeline.template}{_SUFFIX}")
         files += [f"environments/{name}{_SUFFIX}" for name in sorted(pipeline.environments)]
-        profiles = {stage.profile for stage in pipeline.stages if isinstance(stage, Judged)}
+        known = self.profile_names()
+        profiles = {named(stage.profile, known)[0] for stage in pipeline.stages if isinstance(stage, Judged)}
         extended = {name for profile in profiles for name in self._profiles.with_extended(profile)}
         files += [f"canaries/{name}{_SUFFIX}" for name in sorted(extended)]
         return [*files, f"policies/windows{_SUFFIX}"] if pipeline.windows else files

@@ -109,6 +109,8 @@ class IntegrationTests(StageBase):
         return self
 
 
+#: What a canary says itself of the profile's clock.
+_CLOCK: Final = {"duration", "interval"}
 _DEFAULT_CANARY: Final = CanaryConfig()
 
 
@@ -144,6 +146,11 @@ class Judged(StageBase):
             raise unfit("approvers, as 'on_inconclusive: ask' needs someone to ask")
         return self
 
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What the stage says itself about how it is judged, as JSON, to be laid over its profile."""
+        return self.model_dump(mode="json", include={"metrics"}) if self.metrics else {}
+
 
 class AutomatedCanary(Judged):
     """Compares a fresh baseline and a fresh canary under the same share of real traffic.
@@ -163,6 +170,12 @@ class AutomatedCanary(Judged):
     interval: Duration | None = Field(
         default=None, description="Time from one look at the evidence to the next. Default: as the profile says."
     )
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What the stage says itself about how it is judged, as JSON, to be laid over its profile."""
+        return {**super().overrides, **self.model_dump(mode="json", include=_CLOCK, exclude_none=True)}
+
     timeout: Duration = Field(default=timedelta(hours=6), description="Longest time a task of the stage may take.")
 
 

@@ -26,7 +26,8 @@ class ProfileVersion:
         profile: its name.
         version: from 1; numbers are never used twice.
         config: the settings.
-        digest: `sha256:...` of the settings' text.
+        text: the settings as they were registered.
+        digest: `sha256:...` of that text.
         aliases: `champion`, `challenger`, both or none.
         at: when it was registered (aware, UTC).
         who: who registered it.
@@ -37,6 +38,7 @@ class ProfileVersion:
     profile: str
     version: int
     config: CanaryConfig
+    text: str
     digest: str
     aliases: tuple[str, ...]
     at: datetime

@@ -193,6 +193,7 @@ def _version_of(profile: str, answer: object) -> ProfileVersion:
         profile=profile,
         version=said.version,
         config=usable(tags[SETTINGS_TAG], profile, tags[DIGEST_TAG]),
+        text=tags[SETTINGS_TAG],
         digest=tags[DIGEST_TAG],
         aliases=tuple(sorted(said.aliases)),
         at=datetime.fromtimestamp(said.creation_timestamp / 1000, UTC),

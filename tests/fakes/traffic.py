@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 from canary import CanaryConfig, Side
+from operators.learning.pinning import ProfileUse
 
 
 def traffic(
@@ -43,3 +44,8 @@ def a_config(**more: Any) -> dict[str, Any]:
     metric = {"name": "error_rate", "tolerance": 1.2, "margin": 3, "negligible": 0.02}
     told = {"interval": "1s", "min_duration": "5s", "duration": "1m", "min_requests": 50, "metrics": [metric]}
     return CanaryConfig.model_validate({"profile": "quick", **told, **more}).model_dump(mode="json")
+
+
+def a_use(**overrides: Any) -> dict[str, Any]:
+    """What a stage says of the profile `quick`, which is `a_config()`, and what it lays on top."""
+    return ProfileUse("quick", a_config(), overrides=overrides).to_json()

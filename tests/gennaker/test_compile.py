@@ -1,5 +1,6 @@
 """A pipeline as a DAG: what Airflow is told to do, in which order, and what stops it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from airflow.sdk.exceptions import ParamValidationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canary import Verdict
+from canary import CanaryConfig, Verdict
 from gennaker.compile import compile_pipeline
 from gennaker.form import artifact_parameter
 from gennaker.graph import ancestors
@@ -216,9 +217,26 @@ def _named(calendar: Calendar) -> tuple[int, list[str]]:
 def test_what_is_deployed_is_the_digest_that_the_bake_returned(tmp_path: Path) -> None:
     dag = a_dag(tmp_path, f"- bake-image: {{name: bake}}\n{DEPLOY}\n{CANARY}\n{ROLLOUT}")
     images = {task.task_id: task.image for task in dag.tasks if hasattr(task, "image")}
-    assert set(images) == {"deploy", "automated-canary.start", "progressive-rollout.us-east-1.deploy"}
+    judged = {"automated-canary.start", "automated-canary.judge"}
+    ramped = {"progressive-rollout.us-east-1.deploy", "progressive-rollout.us-east-1.ramp"}
+    assert set(images) == {"deploy", *judged, *ramped}
     assert set(images.values()) == {"{{ ti.xcom_pull(task_ids='bake')['digest'] }}"}
     assert all("image" in dag.get_task(task_id).template_fields for task_id in images)
+
+
+def test_who_judges_is_told_the_profile_the_version_and_what_the_stage_says_itself(tmp_path: Path) -> None:
+    canary = CANARY.replace("}", ", profile: quick@7, metrics: [{name: latency, margin: 4}], duration: 4m}")
+    pipeline = resolve(tmp_path, stages(f"{canary}\n{ROLLOUT}"))
+    dag = compile_pipeline(pipeline)
+    for name, profile, version in (("automated-canary", "quick", 7), ("progressive-rollout", "standard", 0)):
+        uses = [task.profile for task in dag.tasks if task.task_id.startswith(name) and hasattr(task, "profile")]
+        assert len(uses) == 2
+        for use in uses:
+            assert (use["profile"], use["version"]) == (profile, version)
+            assert use["settings"] == pipeline.profiles[profile].model_dump(mode="json")
+            on_top = CanaryConfig.from_profile(profile, {profile: use["settings"]}, use["overrides"])
+            assert on_top == pipeline.stage(name).canary
+            assert json.loads(json.dumps(use)) == use
 
 
 def test_artifacts_and_parameters_make_the_trigger_form(tmp_path: Path) -> None:

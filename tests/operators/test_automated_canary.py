@@ -8,30 +8,42 @@ import pytest
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from canary import CanaryConfig
 from operators.automated_canary import JudgeCanary, StartCanary, StopCanary, TurnBack
 from operators.change import ChangeState
 from operators.choices import OnInconclusive
 from operators.records import Kind, Records
+from operators.records.outbox import Outbox
+from operators.records.records import utc_now
 from operators.triggers import HealthTrigger
 from operators.watch import Watch, stored_looks
 from operators.watch_trigger import WatchTrigger
 from tests.fakes.clock import Clock
 from tests.fakes.cloud import MemoryCloud
 from tests.fakes.context import a_context, deferral, fire, resume, resumed_deferral, run, to_the_end
+from tests.fakes.registry import MISSING, a_version, answering
 from tests.fakes.release import ALWAYS, CLUSTER, REGION, a_change, a_run, a_stable_group, closed_for, groups_of, told
-from tests.fakes.traffic import HARM, a_config, traffic
+from tests.fakes.traffic import HARM, a_config, a_use, traffic
 from tests.fakes.watching import watched
 
 STAGE = "automated-canary"
 
 
 def a_start(**more: Any) -> StartCanary:
-    sizes = {"image": "sha256:new", "capacity": 1, "traffic_percent": 10, "health_timeout": timedelta(seconds=5)}
+    sizes = {
+        "image": "sha256:new",
+        "capacity": 1,
+        "traffic_percent": 10,
+        "health_timeout": timedelta(seconds=5),
+        "profile": a_use(),
+    }
     return StartCanary(**told(STAGE, **{**sizes, **more}))
 
 
 def a_judge(on_inconclusive: OnInconclusive = OnInconclusive.ROLLBACK, **config: Any) -> JudgeCanary:
-    return JudgeCanary(**told(STAGE, start_task="start", config=a_config(**config), on_inconclusive=on_inconclusive))
+    return JudgeCanary(
+        **told(STAGE, start_task="start", image="sha256:new", profile=a_use(**config), on_inconclusive=on_inconclusive)
+    )
 
 
 def a_stop() -> StopCanary:
@@ -74,6 +86,46 @@ def test_baseline_and_canary_have_equal_capacity_and_an_equal_share(
     assert capacities[groups["control"]] == capacities[groups["canary"]] == 3
     rest = {old: 100 - 2 * percent} if percent < 50 else {}
     assert cloud.weights(CLUSTER) == {**rest, groups["control"]: percent, groups["canary"]: percent}
+
+
+def test_a_version_of_the_profile_that_there_is_not_fails_the_stage_before_anything_is_deployed(
+    records: Records, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = a_stable_group(records, cloud)
+    with answering(MISSING, status=404) as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        with pytest.raises(AirflowFailException, match=r"no version 7.*To mend"):
+            run(a_start(profile={**a_use(), "version": 7}), a_context())
+    assert groups_of(cloud) == [old]
+    assert "has no version 7" in (a_run(records).turned_back() or "")
+
+
+def test_a_canary_is_judged_by_what_its_run_pinned_and_says_so(
+    records: Records, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned = CanaryConfig.model_validate({**a_config(), "min_requests": 77})
+    with answering(a_version(tuned, 7)) as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        groups = a_shared_canary(records, cloud)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    task, context = a_judge(alpha=0.02), a_context(returned={"start": groups})
+    cloud.traffic = traffic(groups["control"], groups["canary"])
+    parked = deferral(task, context)
+    resume(task, context, parked, watched(parked, records))
+    (decision,) = records.search(kind=Kind.DECISION, run="playback/1")
+    config: Any = decision.body["config"]
+    assert (decision.body["profile_version"], config["min_requests"], config["alpha"]) == (7, 77, 0.02)
+    [told] = Outbox(records.database, utc_now).entries(str(decision.body["judgment_id"]), 1)
+    facts = {
+        "definition": "sha256:definition",
+        "image": "sha256:new",
+        "policy": "rollback",
+        "profile_origin": "registry",
+        "profile_version": "7",
+    }
+    for where in ("params", "tags"):
+        said: Any = told.payload[where]
+        assert {name: said[name] for name in facts} == facts
 
 
 def test_no_traffic_moves_before_both_groups_are_healthy(records: Records, cloud: MemoryCloud) -> None:

@@ -20,6 +20,7 @@ from operators.watch_trigger import WatchTrigger
 from tests.fakes.clock import Clock
 from tests.fakes.cloud import MemoryCloud
 from tests.fakes.context import a_context, deferral, fire, resume, resumed_deferral, run, to_the_end
+from tests.fakes.registry import MISSING, answering
 from tests.fakes.release import (
     ALWAYS,
     ENVIRONMENT,
@@ -33,7 +34,7 @@ from tests.fakes.release import (
     groups_of,
     told,
 )
-from tests.fakes.traffic import a_config, traffic
+from tests.fakes.traffic import a_use, traffic
 from tests.fakes.watching import watched
 
 STAGE = "rollout"
@@ -46,7 +47,7 @@ def cluster(region: str) -> Cluster:
 
 
 def a_start(region: str = REGION, policy: OnRegionFailure = CONTINUE, **more: Any) -> StartRegion:
-    sizes = {"image": "sha256:new", "capacity": 2, "health_timeout": timedelta(seconds=5)}
+    sizes = {"image": "sha256:new", "capacity": 2, "health_timeout": timedelta(seconds=5), "profile": a_use()}
     return StartRegion(**told(STAGE, region, on_region_failure=policy, **{**sizes, **more}))
 
 
@@ -62,7 +63,8 @@ def a_ramp(
         group=group,
         ramp=RAMP,
         step_duration=timedelta(seconds=20),
-        config=a_config(**config),
+        image="sha256:new",
+        profile=a_use(**config),
         on_inconclusive=on_inconclusive,
         on_region_failure=policy,
     )
@@ -118,6 +120,18 @@ def release(
 
 def states(records: Records, cloud: MemoryCloud) -> list[ChangeState]:
     return [a_change(records, cloud, STAGE, region=region).state() for region in REGIONS]
+
+
+def test_a_version_of_the_profile_that_there_is_not_rolls_back_before_anything_is_deployed(
+    records: Records, cloud: MemoryCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = a_stable_group(records, cloud)
+    with answering(MISSING, status=404) as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        with pytest.raises(AirflowFailException, match="has no version 7"):
+            run(a_start(profile={**a_use(), "version": 7}), a_context())
+    assert groups_of(cloud) == [old]
+    assert a_change(records, cloud, STAGE).state() is ChangeState.ROLLED_BACK
 
 
 def test_a_regions_group_is_created_and_proven_before_any_traffic_moves(records: Records, cloud: MemoryCloud) -> None:

@@ -30,7 +30,7 @@ def a_watch(**config: Any) -> Watch:
 
 def a_judged_watch(records: Records, cloud: MemoryCloud, errors: tuple[float, float], **config: Any) -> Outcome:
     watch = a_watch(**config)
-    begin_memory(watch, Memory(records), {"definition": "sha256:definition"})
+    begin_memory(watch, Memory(records))
     cloud.traffic = traffic("v1", "v2", errors=errors)
     outcome = watch_alone(watch, records, Clock())
     write_report(watch, outcome, records, "canary.judge")
