@@ -13,9 +13,13 @@ from canary import CanaryConfig, Verdict
 from operators.change import Change
 from operators.choices import OnInconclusive
 from operators.environment import Environment
+from operators.hooks.mlflow import MlflowHook
 from operators.judging import JudgingOperator
+from operators.learning.pinning import Pin
+from operators.learning.scoring import with_caution, with_question
 from operators.links import CanaryReport
 from operators.memory import Memory
+from operators.records import Subject
 from operators.reports import write_report
 from operators.stage import ClusterOperator
 from operators.strategies import blend
@@ -115,6 +119,11 @@ class JudgeCanary(JudgingOperator):
         begin_memory(watch, Memory(change.records))
         self.defer(trigger=WatchTrigger(watch.to_json()), method_name="judged", kwargs={"watch": watch.to_json()})
 
+    def thresholds(self, change: Change) -> tuple[CanaryConfig, Pin]:
+        """What the run pinned, with more time where the release is risky."""
+        config, pin = super().thresholds(change)
+        return with_caution(config, change.subject, change.records, MlflowHook().url), pin
+
     def judged(self, context: Context, event: Mapping[str, Any], watch: Mapping[str, Any]) -> dict[str, str]:
         """Records the decision and its report; returns verdict, reason and judgment id."""
         seen, outcome = Watch.from_json(watch), Outcome.from_json(event)
@@ -126,11 +135,14 @@ class JudgeCanary(JudgingOperator):
         record_decision(seen, outcome, records)
         write_report(seen, outcome, records, task_id=self.task_id)
         self.log.info("%s: %s", outcome.judgment.verdict, outcome.judgment.reason)
-        return {
+        told = {
             "verdict": outcome.judgment.verdict.value,
             "reason": outcome.judgment.reason,
             "judgment": seen.judgment,
         }
+        if self.on_inconclusive is not OnInconclusive.ASK:
+            return told
+        return with_question(told, Subject(**seen.subject), records, MlflowHook().url)
 
 
 class TurnBack(ClusterOperator):

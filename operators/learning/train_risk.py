@@ -14,6 +14,7 @@ from canary.errors import CanaryError
 from canary.learning.risk import RiskModel
 from operators.atomic_file import write_atomically
 from operators.home import home
+from operators.hooks.mlflow import MlflowHook
 from operators.learning.risk import RiskPolicy
 from operators.learning.risk_models import RiskModels
 from operators.learning.risk_training import RiskTraining
@@ -114,7 +115,7 @@ class RegisterRisk(BaseOperator):
         exported, trained, pages = (context["ti"].xcom_pull(task_ids=t) for t in (self.export, self.train, self.report))
         folder, who = Path(exported["folder"]), f"{self.dag_id}/{run_id_of(context)}"
         training = RiskTraining.read(folder)
-        models = RiskModels(Records.open())
+        models = RiskModels(Records.open(), MlflowHook().url())
         version = models.register(
             RiskModel.from_json(json.loads((folder / _MODEL).read_text())),
             training.policy,
