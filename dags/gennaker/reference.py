@@ -130,7 +130,8 @@ counts in its first pass. A freeze takes its time out of every window, and stops
 """
 _PROFILES: Final = """\
 A threshold profile is one file, `dags/canaries/NAME.yaml` or `NAME@VERSION.yaml`. `extends` names a profile whose
-settings it takes over where it says nothing itself.
+settings it takes over where it says nothing itself. Where versions of it are registered in MLflow, runs use those:
+[Versions of threshold profiles](learning-profiles.md).
 """
 
 

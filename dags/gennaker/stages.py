@@ -127,7 +127,7 @@ class Judged(StageBase):
         "Default: those of the profile.",
     )
     profile: Text = Field(
-        default="standard", description="Threshold profile, as name or name@version. Default: standard."
+        default="standard", description="Threshold profile: name for its champion, or name@version. Default: standard."
     )
     capacity: Count = Field(default=0, description="Instances of each new server group. Default: see the stage.")
     on_inconclusive: OnInconclusive = Field(

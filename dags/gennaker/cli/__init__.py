@@ -30,6 +30,7 @@ COMMANDS = (
     "unlabelled",
     "incident",
     "housekeeping",
+    "profiles",
     "retune",
     "simulate-history",
     "canary",
