@@ -7,6 +7,7 @@ from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
 from canary.learning.policy import Approval, RetuningPolicy
+from gennaker.notebooks import notebook
 from gennaker.read import Library
 from gennaker.retuning import dag_id_of, retuning_policies
 from operators.learning.label_outcomes import LABELLED_CANARIES
@@ -46,12 +47,12 @@ def retune_thresholds(profile: str, policy: RetuningPolicy) -> DAG:
         )
         report = RunNotebook(
             task_id="report",
-            notebook=str(FOLDER.parent / "notebooks" / "02_replay_and_retune.ipynb"),
+            notebook=notebook("02_replay_and_retune"),
             parameters={"folder": "{{ ti.xcom_pull(task_ids='retune')['folder'] }}"},
             retries=1,
             execution_timeout=timedelta(hours=1),
         )
-        choose = HasChallenger(task_id="choose", retune="retune", better="register", keep="keep")
+        choose = HasChallenger(task_id="choose", retune="retune", better="report", keep="keep")
         register = RegisterChallenger(task_id="register", retune="retune", report="report", retries=3)
         promote = MakeChampion(task_id="promote", retune="retune", register="register", approve=approve, retries=3)
         keep = KeepChampion(
@@ -62,7 +63,8 @@ def retune_thresholds(profile: str, policy: RetuningPolicy) -> DAG:
             retries=3,
             trigger_rule="none_failed_min_one_success",
         )
-        retune >> report >> choose >> [register, keep]
+        retune >> choose >> [report, keep]
+        report >> register
         if approve:
             ask = HITLBranchOperator(
                 task_id=approve,

@@ -1,15 +1,14 @@
 """Every week: learns from the labelled releases how likely the next one is to go wrong."""
 
 from datetime import timedelta
-from pathlib import Path
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
+from gennaker.notebooks import notebook
 from operators.learning.risk import RiskPolicy
 from operators.learning.train_risk import ExportReleases, RegisterRisk, TrainRisk
 from operators.run_notebook import RunNotebook
 
-NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "05_risk.ipynb"
 DEFAULT = RiskPolicy()
 
 with DAG(
@@ -48,7 +47,7 @@ with DAG(
     train = TrainRisk(task_id="train", export="export", retries=1, execution_timeout=timedelta(minutes=30))
     report = RunNotebook(
         task_id="report",
-        notebook=str(NOTEBOOK),
+        notebook=notebook("05_risk"),
         parameters={"folder": "{{ ti.xcom_pull(task_ids='export')['folder'] }}"},
         retries=1,
         execution_timeout=timedelta(minutes=30),

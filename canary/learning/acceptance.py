@@ -12,7 +12,8 @@ from canary.learning.recorded import Floats
 #: Resamples of the bootstrap (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 19.3: 1000 or more
 #: for the ends of an interval).
 _RESAMPLES: Final = 1000
-_UPPER: Final = 0.975
+#: Chance that a worse candidate gets past the upper end of the interval, shared by all that are held against it.
+_TAIL: Final = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,21 @@ class Proof:
     why: str
 
 
-def proof_of(before: Outcomes, after: Outcomes, policy: RetuningPolicy, *, seed: int) -> Proof:
-    """Whether the cost is no worse, at the upper end of its 95 % interval, and false rollbacks are at most the target.
+def proof_of(before: Outcomes, after: Outcomes, policy: RetuningPolicy, *, seed: int, candidates: int = 1) -> Proof:
+    """Whether the cost is no worse, at the upper end of its interval, and false rollbacks are at most the target.
 
     A false-rollback rate above the target is let through where it falls.
+
+    Args:
+        before: the champion on held-out canaries.
+        after: the candidate on the same ones, in the same order.
+        policy: how much worse is let through, and the target.
+        seed: of the resamples.
+        candidates: how many are tried on these canaries, which share the chance of a mistake (Bonferroni).
     """
     cost, new_cost = cost_under(before, policy), cost_under(after, policy)
     allowed = policy.no_worse_by * cost
-    worst = float(np.quantile(_differences(before, after, policy, seed), _UPPER))
+    worst = float(np.quantile(_differences(before, after, policy, seed), 1 - _TAIL / candidates))
     rate, new_rate = means_of(before, policy)[0], means_of(after, policy)[0]
     costs = f"on held-out canaries the cost goes from {cost:.3f} to {new_cost:.3f}"
     rates = f"false rollbacks from {rate:.1%} to {new_rate:.1%}"

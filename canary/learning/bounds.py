@@ -96,6 +96,13 @@ def clamped(champion: CanaryConfig, settings: Mapping[str, float], policy: Retun
     return CanaryConfig.model_validate(fields)
 
 
+def between(champion: CanaryConfig, challenger: CanaryConfig, policy: RetuningPolicy) -> CanaryConfig:
+    """The settings half of the way from the champion: geometric means, as bounds are factors."""
+    now, then = settings_of(champion), settings_of(challenger)
+    middle = {name: (now[name] * then[name]) ** 0.5 if min(now[name], then[name]) > 0 else now[name] for name in now}
+    return clamped(champion, middle, policy)
+
+
 def _of_metric(metric: MetricConfig, policy: RetuningPolicy) -> dict[str, Span]:
     bounds = policy.bounds
     margin = _widened(_around(metric.margin - 1, bounds.margin_factor), metric.margin - 1, bounds.margin_step)

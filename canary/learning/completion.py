@@ -5,8 +5,9 @@ good luck, and a true alarm on an effect that looks larger than it is. So what g
 
 - of a good release, with the two sides swapped at random, as they are alike then (a permutation of exchangeable pairs:
   Fisher 1935, "The Design of Experiments", chapter 3);
-- of a bad release that was stopped, with its effect shrunk: a tick is swapped at random as often as James and Stein's
-  factor says (1961, "Estimation with quadratic loss"), and stays as it was otherwise;
+- of a bad release that was stopped, from the later half of its ticks, as harm may have begun late, and with its effect
+  shrunk: a tick is swapped at random as often as James and Stein's factor says (1961, "Estimation with quadratic
+  loss"), and stays as it was otherwise;
 - of a bad release that was let through, as it was.
 """
 
@@ -41,7 +42,7 @@ def completed(batch: Batch, until: timedelta, *, seed: int) -> Batch:
         more = _looks_until(batch, row, until) - taken
         if canary.truth is None or taken < 2 or more <= 0:
             continue
-        places[row, taken : taken + more] = rng.integers(1, taken, more)
+        places[row, taken : taken + more] = rng.integers(_first_tick(canary, taken), taken, more)
         is_swapped[row, taken : taken + more] = rng.random(more) < _swap_chance(batch, row, canary)
         looks[row] = taken + more
     return _gone_on(batch, places, is_swapped, looks)
@@ -65,6 +66,12 @@ def _swap_chance(batch: Batch, row: int, canary: Recorded) -> float:
     if canary.verdict is Verdict.PASS:
         return 0.0
     return 0.5 * min(1.0, 1 / max(_squared_effect(batch, row), 1e-9))
+
+
+def _first_tick(canary: Recorded, taken: int) -> int:
+    """The first tick that a canary goes on with."""
+    is_stopped_bad = canary.truth is Truth.BAD and canary.verdict is not Verdict.PASS
+    return max(1, taken // 2) if is_stopped_bad else 1
 
 
 def _squared_effect(batch: Batch, row: int) -> float:

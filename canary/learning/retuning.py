@@ -14,7 +14,7 @@ import numpy as np
 
 from canary.config import CanaryConfig
 from canary.learning.acceptance import proof_of
-from canary.learning.bounds import settings_of, spans
+from canary.learning.bounds import between, settings_of, spans
 from canary.learning.completion import completed
 from canary.learning.courses import courses_of
 from canary.learning.estimates import Estimate as Estimate
@@ -202,17 +202,22 @@ def _judged(
     data: HistoryWindow,
     seed: int,
 ) -> Retuning:
-    """The best candidate held against the champion."""
-    before, after = (_outcomes(config, proof, policy) for config in (champion, best))
-    figures = [figures_of(each, policy, seed=seed) for each in (before, after)]
-    now, then = settings_of(champion), settings_of(best)
+    """The best candidate held against the champion; where it is refused, the one half of the way to it."""
+    now, before = settings_of(champion), _outcomes(champion, proof, policy)
+    if settings_of(best) == now:
+        figures = figures_of(before, policy, seed=seed)
+        why = "No settings tried cost less than the champion's."
+        return Retuning(champion, None, why, figures, figures, (), data, seed)
+    for candidate in (best, between(champion, best, policy)):
+        after = _outcomes(candidate, proof, policy)
+        said = proof_of(before, after, policy, seed=seed, candidates=2)
+        if said.is_accepted:
+            break
+    then = settings_of(candidate)
     changes = tuple(SettingChange(name, now[name], then[name]) for name in now if now[name] != then[name])
-    if not changes:
-        why, challenger = "No settings tried cost less than the champion's.", None
-    else:
-        said = proof_of(before, after, policy, seed=seed)
-        why, challenger = said.why, best if said.is_accepted else None
-    return Retuning(champion, challenger, why, figures[0], figures[1], changes, data, seed)
+    figures, new_figures = (figures_of(each, policy, seed=seed) for each in (before, after))
+    challenger = candidate if said.is_accepted else None
+    return Retuning(champion, challenger, said.why, figures, new_figures, changes, data, seed)
 
 
 def _outcomes(config: CanaryConfig, batches: Sequence[Batch], policy: RetuningPolicy) -> Outcomes:

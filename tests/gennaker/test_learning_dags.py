@@ -72,8 +72,8 @@ def retuning(tmp_path: Path) -> Path:
 
 def test_a_challenger_becomes_champion_by_the_approver_only(retuning: Path) -> None:
     dag = loaded(retuning).dags["retune_thresholds"]
-    assert dag.get_task("retune").downstream_task_ids == {"report"}
-    assert dag.get_task("choose").downstream_task_ids == {"register", "keep"}
+    assert dag.get_task("retune").downstream_task_ids == {"choose"}
+    assert dag.get_task("choose").downstream_task_ids == {"report", "keep"}
     assert dag.get_task("promote").upstream_task_ids == {"approve"}
     assert dag.get_task("approve").downstream_task_ids == {"promote", "keep"}
     assert [user["id"] for user in dag.get_task("approve").assigned_users] == ["admin"]
