@@ -21,7 +21,7 @@ By = Annotated[str, typer.Option(help="Who says so. Default: who is logged in.")
 
 @app.command("list")
 def list_versions(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Only of this profile.")] = "", as_json: AsJson = False
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Only of this profile.")] = "", as_json: AsJson = False
 ) -> None:
     """List the versions of every profile, oldest first; a star is before the one that runs use."""
     with _opened() as profiles:
@@ -42,7 +42,7 @@ def list_versions(
 @app.command()
 def show(
     name: Name,
-    number: Annotated[int | None, typer.Argument(metavar="[VERSION]", help="Default: the one that runs use.")] = None,
+    number: Annotated[int | None, typer.Argument(metavar="VERSION", help="Default: the one that runs use.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a version's settings and what it rests on."""
@@ -99,7 +99,7 @@ def promote(
 def back(
     name: Name,
     why: Why,
-    number: Annotated[int | None, typer.Argument(metavar="[VERSION]", help="Default: the one used before.")] = None,
+    number: Annotated[int | None, typer.Argument(metavar="VERSION", help="Default: the one used before.")] = None,
     by: By = "",
 ) -> None:
     """Have runs use an earlier version again."""
