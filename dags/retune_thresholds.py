@@ -3,7 +3,6 @@
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
 from canary.learning.policy import Approval, RetuningPolicy
@@ -11,7 +10,14 @@ from gennaker.notebooks import notebook
 from gennaker.read import Library
 from gennaker.retuning import dag_id_of, retuning_policies
 from operators.learning.label_outcomes import LABELLED_CANARIES
-from operators.learning.retune_tasks import HasChallenger, KeepChampion, MakeChampion, RegisterChallenger, Retune
+from operators.learning.retune_tasks import (
+    ApproveChallenger,
+    HasChallenger,
+    KeepChampion,
+    MakeChampion,
+    RegisterChallenger,
+    Retune,
+)
 from operators.run_notebook import RunNotebook
 
 FOLDER = Path(__file__).parent
@@ -66,15 +72,14 @@ def retune_thresholds(profile: str, policy: RetuningPolicy) -> DAG:
         retune >> choose >> [report, keep]
         report >> register
         if approve:
-            ask = HITLBranchOperator(
+            ask = ApproveChallenger(
                 task_id=approve,
-                subject=f"New thresholds for {profile}: version {{{{ ti.xcom_pull(task_ids='register') }}}}",
-                body="{{ ti.xcom_pull(task_ids='retune')['told'] }}",
-                options=["Approve", "Reject"],
-                options_mapping={"Approve": "promote", "Reject": "keep"},
-                defaults="Reject",
-                assigned_users=[{"id": user, "name": user} for user in policy.approvers],
-                response_timeout=policy.approval_wait,
+                profile=profile,
+                retune="retune",
+                register="register",
+                promote="promote",
+                keep="keep",
+                policy=policy,
             )
             register >> ask >> [promote, keep]
         else:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.sdk import BaseBranchOperator, BaseOperator
 from airflow.sdk.definitions.context import Context
 from airflow.sdk.exceptions import AirflowFailException
@@ -18,6 +19,9 @@ from operators.records import Json, Kind, Records, Subject
 
 #: Who is said to have approved where the policy asks nobody.
 UNATTENDED: Final = "policy: unattended"
+APPROVE, REJECT = "Approve", "Reject"
+#: The XCom with the name of who answered.
+BY: Final = "by"
 
 
 class Retune(BaseOperator):
@@ -116,6 +120,50 @@ class RegisterChallenger(BaseOperator):
             raise AirflowFailException(str(error)) from error
 
 
+class ApproveChallenger(HITLBranchOperator):
+    """Asks the approvers whether the challenger becomes champion, with what it changes and does.
+
+    Args:
+        profile: the threshold profile.
+        retune: id of the task that retuned.
+        register: id of the task that registered the challenger.
+        promote: id of the task to follow on "Approve".
+        keep: id of the task to follow on "Reject", and without an answer in time.
+        policy: the retuning policy: who may answer, and how long they have.
+    """
+
+    def __init__(
+        self,
+        *,
+        profile: str,
+        retune: str,
+        register: str,
+        promote: str,
+        keep: str,
+        policy: RetuningPolicy,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            subject=f"New thresholds for {profile}: version {{{{ ti.xcom_pull(task_ids='{register}') }}}}",
+            body=f"{{{{ ti.xcom_pull(task_ids='{retune}')['told'] }}}}",
+            options=[APPROVE, REJECT],
+            options_mapping={APPROVE: promote, REJECT: keep},
+            defaults=REJECT,
+            assigned_users=[{"id": user, "name": user} for user in policy.approvers],
+            response_timeout=policy.approval_wait,
+            **kwargs,
+        )
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Records who decided what, tells the next task, then follows it."""
+        user: Mapping[str, Any] = event.get("responded_by_user") or {}
+        who = str(user.get("name") or user.get("id") or "")
+        body = {"answer": ", ".join(event.get("chosen_options") or []), "by": who}
+        Records.open().append(Kind.APPROVAL, Subject(run=_run(context)), body)
+        context["ti"].xcom_push(key=BY, value=who)
+        return super().execute_complete(context, event)
+
+
 class MakeChampion(BaseOperator):
     """Makes the registered challenger the champion, once its bounds are checked again; safe to repeat.
 
@@ -146,7 +194,7 @@ class MakeChampion(BaseOperator):
         """Who approved; a person that the policy asks for cannot be left out."""
         if policy.approval is Approval.UNATTENDED:
             return UNATTENDED
-        who = _answered(context["ti"].xcom_pull(task_ids=self.approve)) if self.approve else ""
+        who = _approver(context, self.approve)
         if not who:
             raise AirflowFailException("nobody approved this challenger, and the policy asks for a person")
         return who
@@ -172,7 +220,7 @@ class KeepChampion(BaseOperator):
         version = ti.xcom_pull(task_ids=self.register)
         records = Records.open()
         if version is not None:
-            who = _answered(ti.xcom_pull(task_ids=self.approve)) if self.approve else ""
+            who = _approver(context, self.approve)
             why = f"{who} rejected it" if who else "nobody approved it in time"
             ThresholdProfiles(records).reject(found.profile, int(version), who=who or run, why=why)
             return why
@@ -201,10 +249,9 @@ def _checked(profiles: ThresholdProfiles, found: Retuned, challenger: CanaryConf
         raise AirflowFailException(str(error)) from error
 
 
-def _answered(answer: Mapping[str, Any] | None) -> str:
-    """Who answered; `""` where nobody did."""
-    user = (answer or {}).get("responded_by_user") or {}
-    return str(user.get("name") or user.get("id") or "")
+def _approver(context: Context, approve: str) -> str:
+    """Who answered; `""` where nobody did, or nobody was asked."""
+    return str(context["ti"].xcom_pull(task_ids=approve, key=BY) or "") if approve else ""
 
 
 def _run(context: Context) -> str:
