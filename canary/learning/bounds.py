@@ -97,10 +97,13 @@ def clamped(champion: CanaryConfig, settings: Mapping[str, float], policy: Retun
 
 
 def between(champion: CanaryConfig, challenger: CanaryConfig, policy: RetuningPolicy) -> CanaryConfig:
-    """The settings half of the way from the champion: geometric means, as bounds are factors."""
+    """The settings half of the way from the champion: geometric means, as bounds are factors.
+
+    The interval stays the champion's, as recorded looks can only be taken or left out.
+    """
     now, then = settings_of(champion), settings_of(challenger)
     middle = {name: (now[name] * then[name]) ** 0.5 if min(now[name], then[name]) > 0 else now[name] for name in now}
-    return clamped(champion, middle, policy)
+    return clamped(champion, middle | {"interval": now["interval"]}, policy)
 
 
 def _of_metric(metric: MetricConfig, policy: RetuningPolicy) -> dict[str, Span]:

@@ -58,7 +58,8 @@ def searched(
     study = _study(seed)
     now = settings_of(champion)
     outer, inner = _names(champion)
-    study.enqueue_trial({name: now[name] / (_longest(batches) if name == "interval" else 1) for name in outer})
+    strides = {"interval": max(1, round(now["interval"] / _longest(batches)))}
+    study.enqueue_trial({name: strides.get(name, now[name]) for name in outer})
     for number in range(trials):
         trial = study.ask()
         shape = _suggested(trial, outer, champion, batches, policy)

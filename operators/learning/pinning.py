@@ -2,12 +2,10 @@
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import httpx
 from sqlalchemy import Connection
@@ -18,6 +16,7 @@ from operators.errors import NoSuchVersion, ProfileError
 from operators.learning.profile_steps import registered_digest
 from operators.learning.profile_version import CHAMPION, ProfileVersion, digest_of, text_of, usable
 from operators.learning.registry import Registry
+from operators.patience import within
 from operators.records import Json, Kind, Record, Records, Subject, chain
 from operators.records.records import utc_now
 from operators.records.redact import redact_text
@@ -31,8 +30,6 @@ PATIENCE_S: Final = 5.0
 PINNED: Final = "pinned"
 #: Pins that are looked through first for the last one of a profile; then all are.
 _NEWEST: Final = 200
-
-_Answer = TypeVar("_Answer")
 
 
 class Origin(StrEnum):
@@ -157,7 +154,7 @@ def _resolved(use: ProfileUse, records: Records, registry: Callable[[], Registry
         known = registry()
         if known is None:
             return _of_file(use, "no MLflow server is known")
-        found = _within(PATIENCE_S, lambda: _read(known, use))
+        found = within(PATIENCE_S, lambda: _read(known, use))
         if found is None:
             return _of_file(use, f"no version of {use.profile} is champion")
         said = registered_digest(records, use.profile, found.version)
@@ -174,23 +171,6 @@ def _resolved(use: ProfileUse, records: Records, registry: Callable[[], Registry
 def _read(registry: Registry, use: ProfileUse) -> ProfileVersion | None:
     with registry:
         return registry.version(use.profile, use.version) if use.version else registry.aliased(use.profile, CHAMPION)
-
-
-def _within(seconds: float, ask: Callable[[], _Answer]) -> _Answer:
-    """What `ask` gives; raises Away when it takes longer, whatever it is that hangs, such as a name server."""
-    answer: Future[_Answer] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(ask())
-        except BaseException as error:  # noqa: BLE001  # raised again by whoever waits
-            answer.set_exception(error)
-
-    threading.Thread(target=run, name="read threshold profile", daemon=True).start()
-    try:
-        return answer.result(timeout=seconds)
-    except TimeoutError:
-        raise Away("MLflow", why=f"no answer within {seconds:g} s") from None
 
 
 def _without_registry(use: ProfileUse, records: Records, why: str) -> Pin:

@@ -78,7 +78,7 @@ def test_the_commands_reference_is_what_the_command_says() -> None:
 
 
 def test_every_command_that_the_documents_use_exists() -> None:
-    used = found(r"(?:^\$ |`)gennaker ([a-z]+)") + found(r"\n\$ gennaker ([a-z]+)")
+    used = found(r"(?:^\$ |`)gennaker ([a-z]+(?:-[a-z]+)*)") + found(r"\n\$ gennaker ([a-z]+(?:-[a-z]+)*)")
     assert {command for _, command in used} >= {"release", "status", "audit", "doctor", "check"}
     assert [f"{doc}: gennaker {command}" for doc, command in used if command not in COMMANDS] == []
 

@@ -17,7 +17,7 @@ from canary.learning.world import World
 from tests.bench.rows import Row
 from tests.canary.learning.labelled import labelled
 
-_FIGURE: Final = "5 Risk of a release"
+_FIGURE: Final = "6 Risk of a release"
 _ASKED: Final = 0.05
 #: What the model is compared with: trees on the same features, uncalibrated, and the chances that were drawn from.
 _OTHERS: Final = {"trees": "boosted trees", "truth": "the true chances"}

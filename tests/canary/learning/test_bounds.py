@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canary.config import CanaryConfig, MetricConfig
-from canary.learning.bounds import broken_bounds, clamped, settings_of, spans, within_bounds
+from canary.learning.bounds import between, broken_bounds, clamped, settings_of, spans, within_bounds
 from canary.learning.policy import Bounds, RetuningPolicy
 
 _NAMES = sorted(settings_of(CanaryConfig()))
@@ -71,3 +71,23 @@ def test_a_champion_above_the_ceiling_may_fall_and_not_rise() -> None:
     span = spans(CanaryConfig(alpha=0.3), RetuningPolicy())["alpha"]
     assert span.low == pytest.approx(0.075)
     assert span.high == 0.3
+
+
+@given(champion=champions(), settings=_ANY)
+def test_half_of_the_way_is_within_the_bounds_and_never_further_than_all_of_it(
+    champion: CanaryConfig, settings: dict[str, float]
+) -> None:
+    policy = RetuningPolicy()
+    challenger = clamped(champion, settings, policy)
+    middle = between(champion, challenger, policy)
+    assert broken_bounds(champion, middle, policy) == []
+    assert middle.interval == champion.interval
+    now, then, half = settings_of(champion), settings_of(challenger), settings_of(middle)
+    for name in now:
+        low, high = sorted((now[name], then[name]))
+        assert low * (1 - 1e-6) - 1 <= half[name] <= high * (1 + 1e-6) + 1
+
+
+def test_a_tolerance_of_exactly_1_can_move() -> None:
+    span = spans(CanaryConfig(), RetuningPolicy())["error_rate.tolerance"]
+    assert (span.low, span.high) == (1.0, pytest.approx(1.02))
