@@ -32,9 +32,7 @@ def retuned(folder: Path, challenger: CanaryConfig | None, version: int = 1) -> 
         if before != settings[name]
     ]
     window = HistoryWindow(None, None, 60, 50, "abc")
-    result = Retuning(
-        CHAMPION, challenger, "It costs less.", {"": FIGURES}, {"": FIGURES}, tuple(changes), window, 3
-    )
+    result = Retuning(CHAMPION, challenger, "It costs less.", {"": FIGURES}, {"": FIGURES}, tuple(changes), window, 3)
     folder.mkdir(exist_ok=True)
     kept = Retuned(folder, "standard", version, RetuningPolicy(), result)
     kept.write()
