@@ -183,6 +183,9 @@ def _write_decision(
 ) -> None:
     """The looks, and the decision by way of the watch that would have taken it."""
     stage = replace(subject, stage=_STAGE)
+    place = replace(stage, environment="production", region=release.region)
+    key = f"{stage.run}/{stage.stage}/{release.region}/watch"
+    _at(records, looks[0].at).journal.once(key, place, {"canary": release.id}, lambda _: {})
     name = judgment_id(stage, release.region)
     records.looks.add_all(name, [json.loads(look.to_json()) for look in looks])
     watch = Watch(

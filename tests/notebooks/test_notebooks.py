@@ -3,11 +3,17 @@
 import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from canary.config import CanaryConfig
+from canary.learning.world import World
+from operators.learning.simulated import simulate_history
+from operators.records import Records
 from tests.notebooks.running import Cell, cells_of, execute, outputs_of
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +26,17 @@ SMALL: Mapping[str, Mapping[str, object]] = {
     "03_power_and_false_alarms": {"trials": 8, "rates": [40.0, 160.0], "harms": [3.0], "slower": [1.25]},
     "05_risk": {"folder": str(DATA / "risk")},
 }
+
+
+def a_simulated_history(folder: Path) -> None:
+    """Records of simulated releases in a state folder."""
+    world = World(services=3, days=20, seed=1, begin=datetime(2026, 3, 2, tzinfo=UTC))
+    with closing(Records.open(f"sqlite:///{folder / 'records.db'}")) as records:
+        simulate_history(records, world, CanaryConfig(interval=timedelta(minutes=1)))
+
+
+#: What a notebook finds in its state folder.
+STATE: Mapping[str, Callable[[Path], None]] = {"04_pipeline_health": a_simulated_history}
 
 of_every_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -69,7 +86,8 @@ def test_there_are_notebooks() -> None:
 @pytest.mark.timeout(900)
 @of_every_notebook
 def test_it_runs_in_a_clean_kernel(notebook: Path, notebooks_python: Path, tmp_path: Path) -> None:
-    outputs = outputs_of(execute(notebooks_python, notebook, tmp_path, **SMALL[notebook.stem]))
+    STATE.get(notebook.stem, Path.exists)(tmp_path)
+    outputs = outputs_of(execute(notebooks_python, notebook, tmp_path, **SMALL.get(notebook.stem, {})))
     shown = [output["data"] for output in outputs if "data" in output]
     assert [output for output in outputs if output["output_type"] == "error"] == []
     assert any("image/svg+xml" in data for data in shown)
