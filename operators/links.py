@@ -6,6 +6,18 @@ from airflow.sdk import BaseOperator, BaseOperatorLink, conf
 from airflow.sdk.types import TaskInstanceKey
 
 
+class NotebookPage(BaseOperatorLink):
+    """The notebook that a task executed, as a page behind Airflow's login."""
+
+    name = "Notebook"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address of the page."""
+        base = conf.get("api", "base_url", fallback="").rstrip("/")
+        names = (ti_key.dag_id, ti_key.run_id, ti_key.task_id)
+        return f"{base}/gennaker/notebooks/{'/'.join(quote(name, safe='') for name in names)}"
+
+
 class CanaryReport(BaseOperatorLink):
     """The report of the judgment that a task made, behind Airflow's login."""
 

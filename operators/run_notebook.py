@@ -3,7 +3,6 @@
 import html
 import json
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,8 +14,10 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.context import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from operators import notebook_files
 from operators.atomic_file import write_atomically
 from operators.home import home
+from operators.links import NotebookPage
 
 #: The kernel that is this very Python; a name of its own, so that no kernel of the user's is taken for it.
 KERNEL: Final = "gennaker"
@@ -43,6 +44,7 @@ class RunNotebook(BaseOperator):
     """
 
     template_fields = ("parameters",)
+    operator_extra_links = (NotebookPage(),)
 
     def __init__(self, *, notebook: str, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -55,9 +57,9 @@ class RunNotebook(BaseOperator):
         if not source.is_file():
             raise AirflowFailException(f"{source}: there is no such notebook. To mend: correct the task's `notebook`")
         run = context["dag_run"]
-        kept = home() / "notebooks" / _file_name(run.dag_id) / _file_name(run.run_id) / _file_name(self.task_id)
+        kept = notebook_files.executed(run.dag_id, run.run_id, self.task_id)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        paths = {"notebook": f"{kept}.ipynb", "html": f"{kept}.html"}
+        page_path = notebook_files.page_of(kept)
         with tempfile.TemporaryDirectory(prefix=".running.", dir=kept.parent) as folder:
             executed = Path(folder) / source.name
             try:
@@ -65,9 +67,9 @@ class RunNotebook(BaseOperator):
             finally:
                 self.on_kill()
                 if executed.is_file():
-                    write_atomically(Path(paths["html"]), page(executed, source.stem))
-                    executed.replace(paths["notebook"])
-        return paths
+                    write_atomically(page_path, page(executed, source.stem))
+                    executed.replace(kept)
+        return {"notebook": str(kept), "html": str(page_path)}
 
     def on_kill(self) -> None:
         """Ends the kernel, with all that it started."""
@@ -141,11 +143,6 @@ def _own_kernel() -> Iterator[None]:
 def _jupyter() -> Path:
     """Where Jupyter's own files are."""
     return home() / "notebooks" / ".jupyter"
-
-
-def _file_name(name: str) -> str:
-    """The name with only what any file system takes."""
-    return re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "_"
 
 
 def _is_kernel(process: Any) -> bool:

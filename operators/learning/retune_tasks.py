@@ -15,6 +15,7 @@ from operators.errors import ProfileError
 from operators.home import home
 from operators.learning.profiles import ThresholdProfiles
 from operators.learning.retuning import Retuned, check_bounds, first_champion, registered, retuned, told
+from operators.notebook_files import file_name
 from operators.records import Json, Kind, Records, Subject
 
 #: Who is said to have approved where the policy asks nobody.
@@ -55,7 +56,7 @@ class Retune(BaseOperator):
         """Gives the retuning's folder, whether it has a challenger, and what to tell; a retry replaces it whole."""
         records = Records.open()
         run = context["dag_run"]
-        folder = home() / "retunings" / run.dag_id / _file_name(run.run_id)
+        folder = home() / "retunings" / run.dag_id / file_name(run.run_id)
         settings = CanaryConfig.model_validate(self.settings)
         champion = first_champion(ThresholdProfiles(records), self.profile, settings, who=_run(context))
         found = retuned(
@@ -257,8 +258,3 @@ def _approver(context: Context, approve: str) -> str:
 def _run(context: Context) -> str:
     run = context["dag_run"]
     return f"{run.dag_id}/{run.run_id}"
-
-
-def _file_name(name: str) -> str:
-    """The name with only what any file system takes."""
-    return "".join(c if c.isalnum() or c in "_.+-" else "_" for c in name)

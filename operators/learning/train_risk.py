@@ -18,6 +18,7 @@ from operators.hooks.mlflow import MlflowHook
 from operators.learning.risk import RiskPolicy
 from operators.learning.risk_models import RiskModels
 from operators.learning.risk_training import RiskTraining
+from operators.notebook_files import file_name
 from operators.records import Records
 from operators.records.records import utc_now
 from operators.stage import run_id_of
@@ -59,7 +60,7 @@ class ExportReleases(BaseOperator):
             simulated=self.simulated == "True",
         )
         # Where the run's notebook is kept, too, so that housekeeping removes both.
-        folder = home() / "notebooks" / _file_name(self.dag_id) / _file_name(run_id_of(context)) / self.task_id
+        folder = home() / "notebooks" / file_name(self.dag_id) / file_name(run_id_of(context)) / self.task_id
         training.write(folder)
         self.log.info("%d labelled releases in %s", len(training.releases), folder)
         return {"folder": str(folder), "releases": len(training.releases)}
@@ -130,8 +131,3 @@ class RegisterRisk(BaseOperator):
             models.make_champion(version, who=who, why=trained["why"])
         self.log.info("version %d, %s", version, "in use" if is_used else "not in use")
         return {"version": version, "is_used": is_used}
-
-
-def _file_name(name: str) -> str:
-    """The name with only what any file system takes."""
-    return "".join(c if c.isalnum() or c in "_.+-" else "_" for c in name)

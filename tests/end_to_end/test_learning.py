@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -15,9 +16,10 @@ from operators.clouds.cloud import Cluster
 from operators.learning.profiles import ThresholdProfiles
 from operators.learning.simulated import simulate_history
 from operators.records import Kind, Records
+from tests.end_to_end.browsing import ARTIFACTS, logged_in
 from tests.end_to_end.releasing import CONVERGED, a_release, records_of, under_load
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(900)]
 
 SOON = timedelta(minutes=4)
 DAG = "retune_thresholds_quick"
@@ -47,8 +49,23 @@ def asked(stack) -> tuple[str, object]:
     return run_id, question
 
 
+def _report_is_a_page(stack, browser, run_id: str) -> None:
+    """The notebook's page is behind the login, and MLflow shows the versions of the profile."""
+    address = f"{stack.settings.airflow_url}/gennaker/notebooks/{DAG}/{quote(run_id, safe='')}/report"
+    stranger = browser.new_page()
+    assert stranger.goto(address).status == 401
+    page = logged_in(stack, browser, "alice")
+    page.goto(address)
+    page.get_by_role("heading", name="What would change").wait_for()
+    assert page.locator("svg").count() + page.locator("img").count() >= 2
+    page.screenshot(path=ARTIFACTS / "notebook-report.png", full_page=True)
+    page.goto(f"{stack.settings.mlflow_url}/#/models/gennaker.profile.quick")
+    page.get_by_text("champion").first.wait_for()
+    page.screenshot(path=ARTIFACTS / "mlflow-profile.png")
+
+
 def test_a_challenger_becomes_champion_by_its_approver_and_the_next_run_is_judged_by_it(
-    stack, labelled, tmp_path: Path
+    stack, labelled, browser, tmp_path: Path
 ) -> None:
     run_id, question = asked(stack)
     with pytest.raises(AirflowRefused) as refusal:
@@ -67,6 +84,7 @@ def test_a_challenger_becomes_champion_by_its_approver_and_the_next_run_is_judge
     assert broken_bounds(champion.config, new.config, RetuningPolicy.model_validate(POLICY)) == []
     assert new.provenance["run"].startswith(f"{DAG}/")
     assert states(stack, run_id)["keep"] == "skipped"
+    _report_is_a_page(stack, browser, run_id)
     (made,) = [r for r in Records.open().search(kind=Kind.PROFILE) if r.body["event"] == "champion"][1:]
     assert (made.body["who"], made.body["version"]) == ("alice", 2)
 

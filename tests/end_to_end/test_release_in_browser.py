@@ -9,9 +9,9 @@ import pytest
 from operators.clouds import open_cloud
 from operators.clouds.cloud import Cluster
 from operators.records import Kind
+from tests.end_to_end.browsing import ARTIFACTS, logged_in
 from tests.end_to_end.in_mlflow import InMlflow, tags_of
 from tests.end_to_end.releasing import a_release, records_of, under_load
-from tests.end_to_end.test_ui import ARTIFACTS, _logged_in
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -27,7 +27,7 @@ def test_a_bad_release_started_in_the_form_is_rolled_back_and_its_tab_says_why(s
         first = stack.client.trigger(PIPELINE, {"artifact_playback": str(a_release(tmp_path, "1.0.0"))})
         assert stack.client.wait(PIPELINE, first, SOON).state == "success"
     before = {run.run_id for run in stack.client.runs(PIPELINE)}
-    page = _logged_in(stack, browser, "alice")
+    page = logged_in(stack, browser, "alice")
     with under_load(CLUSTER, tmp_path) as load:
         page.goto(f"{stack.settings.airflow_url}/dags/{PIPELINE}")
         page.get_by_role("button", name="Trigger").first.click()

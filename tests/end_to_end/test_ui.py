@@ -3,30 +3,14 @@
 import json
 import re
 from contextlib import closing
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from operators.records import Kind, Records, Subject
+from tests.end_to_end.browsing import ARTIFACTS, logged_in
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(600)]
-
-ARTIFACTS = Path(__file__).parents[1] / "artifacts"
-
-#: Longer than the stack's own patience on a machine that other tests keep busy.
-PATIENCE_MS = 90_000
-
-
-def _logged_in(stack, browser, user: str):
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(stack.settings.airflow_url)
-    page.get_by_label("Username").fill(user)
-    page.get_by_label("Password").fill(stack.password_of(user))
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/")
-    return page
 
 
 def _a_report(stack, run_id: str, judgment_id: str, verdict: str) -> None:
@@ -42,7 +26,7 @@ def _a_report(stack, run_id: str, judgment_id: str, verdict: str) -> None:
 
 def test_a_run_is_started_through_the_form_and_its_canary_tab_shows_the_reports(stack, browser) -> None:
     stack.eventually(lambda: "probe" in stack.client.dag_ids(), "the probe to be read")
-    page = _logged_in(stack, browser, "alice")
+    page = logged_in(stack, browser, "alice")
     page.goto(f"{stack.settings.airflow_url}/dags/probe")
     before = {run.run_id for run in stack.client.runs("probe")}
     page.get_by_role("button", name="Trigger").first.click()

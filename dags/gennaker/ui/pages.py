@@ -19,6 +19,7 @@ from gennaker.ui.run_page import run_page
 from gennaker.ui.same_origin import is_same_origin
 from operators.errors import RecordError
 from operators.home import home
+from operators.notebook_files import executed, page_of
 
 #: Reports are pictures and words: no script runs, and nothing is fetched from anywhere.
 _HEADERS = {
@@ -87,6 +88,18 @@ def report(judgment_id: str, request: Request, user: GetUserDep) -> HTMLResponse
     page = reports.page(found)
     if page is None:
         raise HTTPException(404, "the report was not written yet")
+    return HTMLResponse(page, headers=_HEADERS)
+
+
+@app.get(
+    "/notebooks/{dag_id}/{run_id}/{task_id}", dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
+)
+def notebook(dag_id: str, run_id: str, task_id: str) -> HTMLResponse:
+    """The notebook that a task executed."""
+    try:
+        page = page_of(executed(dag_id, run_id, task_id)).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise HTTPException(404, "the task has not executed its notebook yet") from None
     return HTMLResponse(page, headers=_HEADERS)
 
 
