@@ -131,7 +131,7 @@ def test_mlflow_itself_reads_what_goes_in_and_what_comes_out(
     with_champion(story, server, monkeypatch)
     import mlflow
 
-    mlflow.set_tracking_uri(server.url)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
     signature = mlflow.models.get_model_info(f"models:/{NAME}@champion").signature
     assert "files changed" in signature.inputs.input_names()
     assert signature.outputs.input_names() == ["probability"]

@@ -133,8 +133,14 @@ def test_a_killed_router_comes_back_by_itself_with_the_same_weights(town: Town) 
 def test_a_killed_instance_shows_in_health_and_heals(town: Town) -> None:
     group = town.group("release", capacity=2)
     assert town.cloud.health(group).why == ""
-    os.kill(supervisor(town).states()[f"{group}.1"].pid, signal.SIGKILL)
-    town.eventually(lambda: town.cloud.health(group).healthy == 1)
+    killed = supervisor(town).states()[f"{group}.1"].pid
+    os.kill(killed, signal.SIGKILL)
+
+    def is_noticed() -> bool:
+        # On a busy machine it may be back before anyone looked.
+        return town.cloud.health(group).healthy == 1 or supervisor(town).states()[f"{group}.1"].pid not in (0, killed)
+
+    town.eventually(is_noticed)
     town.becomes_ready(group)
 
 
