@@ -2,11 +2,7 @@
 
 import io
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,67 +23,14 @@ from operators.memory import Memory
 from operators.records import Records
 from operators.records.outbox import Outbox
 from operators.records.records import utc_now
+from tests.mlflow_server import EXPERIMENT, MlflowServer
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-EXPERIMENT = "canary/playback"
-START_S = 150.0  # 5 s on an idle machine
-
-
-class Server:
-    """A real MLflow server on SQLite, on loopback."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        command = [str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1"]
-        command += ["--port", str(self.port), "--workers", "1"]
-        command += ["--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}"]
-        command += ["--artifacts-destination", str(self.folder / "artifacts")]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + START_S
-        while not self.is_well():
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                pytest.fail(f"MLflow did not start:\n{(self.folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.1)
-
-    def is_well(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/health", timeout=5).is_success
-        except httpx.HTTPError:
-            return False
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def post(self, endpoint: str, **body: object) -> Any:
-        return httpx.post(f"{self.url}/api/2.0/mlflow/{endpoint}", json=body, timeout=30).raise_for_status().json()
-
-    def get(self, path: str, **parameters: str) -> httpx.Response:
-        return httpx.get(f"{self.url}/{path}", params=parameters, timeout=30).raise_for_status()
-
-    def runs(self, judgment: str, experiment: str = EXPERIMENT) -> list[Any]:
-        found = self.get("api/2.0/mlflow/experiments/get-by-name", experiment_name=experiment).json()
-        wanted = f'tags.`gennaker.judgment` = "{judgment}"'
-        ids = [found["experiment"]["experiment_id"]]
-        return list(self.post("runs/search", experiment_ids=ids, filter=wanted).get("runs", []))
-
-    def points(self, run: Any, metric: str) -> list[tuple[int, int, object]]:
-        """(step, milliseconds, value) of each point of a metric."""
-        name = run["info"]["run_id"]
-        found = self.get("api/2.0/mlflow/metrics/get-history", run_id=name, metric_key=metric).json()
-        return [(int(p["step"]), int(p["timestamp"]), p["value"]) for p in found.get("metrics", [])]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("mlflow"))
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
     server.start()
     yield server
     server.kill()
@@ -134,7 +77,7 @@ def tell_all(memory: Memory, judgment: str, looks: int) -> None:
     end(memory, judgment)
 
 
-def check_all(server: Server, judgment: str, looks: int) -> None:
+def check_all(server: MlflowServer, judgment: str, looks: int) -> None:
     """All of `tell_all` is in MLflow, once."""
     [run] = server.runs(judgment)
     assert run["info"]["status"] == "FINISHED"
@@ -147,7 +90,7 @@ def check_all(server: Server, judgment: str, looks: int) -> None:
 
 
 def test_a_judgment_is_one_finished_run_with_evidence_per_look_and_a_report(
-    server: Server, records: Records, judgment: str
+    server: MlflowServer, records: Records, judgment: str
 ) -> None:
     memory = Memory(records, server.url, clock=lambda: NOON)
     tell_all(memory, judgment, looks=3)
@@ -165,7 +108,7 @@ def test_a_judgment_is_one_finished_run_with_evidence_per_look_and_a_report(
     assert memory.url(judgment) == f"{server.url}/#/experiments/{info['experiment_id']}/runs/{info['run_id']}"
 
 
-def test_looks_arrive_while_the_judgment_goes_on(server: Server, records: Records, judgment: str) -> None:
+def test_looks_arrive_while_the_judgment_goes_on(server: MlflowServer, records: Records, judgment: str) -> None:
     memory = Memory(records, server.url)
     begin(memory, judgment)
     look(memory, judgment, 5)
@@ -178,7 +121,7 @@ def test_looks_arrive_while_the_judgment_goes_on(server: Server, records: Record
     assert [step for step, _, _ in server.points(run, "requests")] == [5, 10]
 
 
-def test_what_is_told_again_after_a_restart_counts_once(server: Server, records: Records, judgment: str) -> None:
+def test_what_is_told_again_after_a_restart_counts_once(server: MlflowServer, records: Records, judgment: str) -> None:
     memory = Memory(records, server.url)
     for _ in range(2):
         tell_all(memory, judgment, looks=2)
@@ -188,7 +131,7 @@ def test_what_is_told_again_after_a_restart_counts_once(server: Server, records:
 
 
 def test_a_killed_server_stops_nobody_and_gets_the_rest_once_when_it_is_back(
-    server: Server, records: Records, judgment: str
+    server: MlflowServer, records: Records, judgment: str
 ) -> None:
     memory = Memory(records, server.url)
     tell_all(memory, judgment, looks=4)
@@ -205,7 +148,7 @@ def test_a_killed_server_stops_nobody_and_gets_the_rest_once_when_it_is_back(
     assert run["info"]["status"] == "FINISHED"
 
 
-def test_deliverers_at_once_double_nothing(server: Server, database: str, judgment: str) -> None:
+def test_deliverers_at_once_double_nothing(server: MlflowServer, database: str, judgment: str) -> None:
     judgments, start, arrived = [f"{judgment}/{n}" for n in range(4)], threading.Barrier(3), list[int]()
     with closing(Records.open(database)) as records:
         for each in judgments:
@@ -254,7 +197,7 @@ class LosesTheFirstAnswer(BaseHTTPRequestHandler):
         pass
 
 
-def test_answers_lost_on_the_way_double_nothing(server: Server, records: Records, judgment: str) -> None:
+def test_answers_lost_on_the_way_double_nothing(server: MlflowServer, records: Records, judgment: str) -> None:
     handler = type("Handler", (LosesTheFirstAnswer,), {"target": server.url, "seen": set()})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
         thread = threading.Thread(target=proxy.serve_forever)
@@ -275,7 +218,7 @@ def records_waiting(records: Records) -> int:
         return int(connection.execute(text("SELECT count(*) FROM outbox WHERE state = 'waiting'")).scalar_one())
 
 
-def test_a_run_that_was_made_twice_is_one_at_the_end(server: Server, records: Records, judgment: str) -> None:
+def test_a_run_that_was_made_twice_is_one_at_the_end(server: MlflowServer, records: Records, judgment: str) -> None:
     """As when MLflow makes a run long after the deliverer gave up waiting for it."""
     memory = Memory(records, server.url)
     begin(memory, judgment)
@@ -319,7 +262,7 @@ def test_without_a_server_all_stays_in_the_outbox(
 
 
 def test_what_the_server_refuses_for_good_is_set_aside_and_the_rest_arrives(
-    server: Server, records: Records, judgment: str
+    server: MlflowServer, records: Records, judgment: str
 ) -> None:
     memory = Memory(records, server.url)
     begin(memory, judgment)
@@ -335,7 +278,7 @@ def test_what_the_server_refuses_for_good_is_set_aside_and_the_rest_arrives(
 
 
 def test_a_judgment_that_cannot_begin_does_not_hold_up_the_others(
-    server: Server, records: Records, judgment: str
+    server: MlflowServer, records: Records, judgment: str
 ) -> None:
     memory = Memory(records, server.url)
     experiment = server.post("experiments/create", name=f"gone {judgment}")["experiment_id"]
@@ -348,7 +291,7 @@ def test_a_judgment_that_cannot_begin_does_not_hold_up_the_others(
     assert memory.deliver() == 1
 
 
-def test_odd_names_and_numbers_arrive(server: Server, records: Records) -> None:
+def test_odd_names_and_numbers_arrive(server: MlflowServer, records: Records) -> None:
     judgment = 'it\'s "odd" \\ 100% ü'
     memory = Memory(records, server.url)
     begin(memory, judgment, params={"a[0]": "ü" * 9000, **{f"p{n}": "" for n in range(120)}})
@@ -363,7 +306,9 @@ def test_odd_names_and_numbers_arrive(server: Server, records: Records) -> None:
     assert memory.deliver() == 0
 
 
-def test_invariant_10_no_secret_reaches_the_outbox_or_mlflow(server: Server, records: Records, judgment: str) -> None:
+def test_invariant_10_no_secret_reaches_the_outbox_or_mlflow(
+    server: MlflowServer, records: Records, judgment: str
+) -> None:
     memory = Memory(records, server.url)
     begin(memory, judgment, params={"db_password": "hunter2"}, tags={"source": "https://bob:hunter2@git/x"})
     end(memory, judgment, report_html="<p>token=hunter2</p>", artifacts={"log.txt": "Bearer hunter2HUNTER2"})
@@ -376,7 +321,7 @@ def test_invariant_10_no_secret_reaches_the_outbox_or_mlflow(server: Server, rec
 
 
 def test_the_page_of_a_run_does_not_show_the_servers_credentials(
-    server: Server, records: Records, judgment: str
+    server: MlflowServer, records: Records, judgment: str
 ) -> None:
     memory = Memory(records, server.url.replace("http://", "http://bob:hunter2@"))
     begin(memory, judgment)
@@ -393,7 +338,7 @@ def a_stored_look(number: int) -> dict[str, Any]:
     return {"at": at, "baseline": side, "canary": side, "canary_share": 0.5, "step": ""}
 
 
-def run_of(server: Server, run_id: str) -> Any:
+def run_of(server: MlflowServer, run_id: str) -> Any:
     return server.get("api/2.0/mlflow/runs/get", run_id=run_id).json()["run"]
 
 
@@ -401,7 +346,7 @@ def tags_of(run: Any) -> dict[str, str]:
     return {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
 
 
-def test_the_looks_are_a_table_and_a_dataset_of_the_run(server: Server, records: Records, judgment: str) -> None:
+def test_the_looks_are_a_table_and_a_dataset_of_the_run(server: MlflowServer, records: Records, judgment: str) -> None:
     for number in range(3):
         records.looks.add(judgment, number, a_stored_look(number))
     memory = Memory(records, server.url)
@@ -423,7 +368,9 @@ def test_the_same_looks_are_the_same_table() -> None:
     assert table_of(looks) == table_of(looks)
 
 
-def test_judgments_are_nested_in_the_run_of_their_pipeline(server: Server, records: Records, judgment: str) -> None:
+def test_judgments_are_nested_in_the_run_of_their_pipeline(
+    server: MlflowServer, records: Records, judgment: str
+) -> None:
     memory = Memory(records, server.url)
     for name in ("us", "eu"):
         parent = memory.run_begins(judgment, experiment=EXPERIMENT, tags={"service": "playback"})
@@ -442,7 +389,7 @@ def test_judgments_are_nested_in_the_run_of_their_pipeline(server: Server, recor
     assert tags_of(above)["reason"] == "too many errors"
 
 
-def test_a_judgment_waits_for_the_run_it_is_nested_in(server: Server, records: Records, judgment: str) -> None:
+def test_a_judgment_waits_for_the_run_it_is_nested_in(server: MlflowServer, records: Records, judgment: str) -> None:
     memory = Memory(records, server.url)
     outbox = Outbox(records.database, utc_now)
     parent = memory.run_begins(judgment, experiment=EXPERIMENT, tags={})
@@ -461,7 +408,7 @@ def test_nothing_is_told_of_a_run_without_judgments(records: Records) -> None:
     assert Outbox(records.database, utc_now).judgments() == []
 
 
-def test_runs_are_found_by_what_they_were_judged_by(server: Server, records: Records, judgment: str) -> None:
+def test_runs_are_found_by_what_they_were_judged_by(server: MlflowServer, records: Records, judgment: str) -> None:
     memory = Memory(records, server.url)
     begin(memory, judgment, params={"alpha": "0.01", "error_rate.margin": "1.5"}, tags={"service": judgment})
     end(memory, judgment, tags={"reason": "errors"})

@@ -14,21 +14,13 @@ from canary.errors import GennakerError
 from gennaker.cli import app
 from operators.learning.profiles import ThresholdProfiles
 from operators.records import Kind, Records
-from tests.operators.test_memory import Server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("mlflow"))
-    server.start()
-    yield server
-    server.kill()
+from tests.mlflow_server import MlflowServer
 
 
 @pytest.fixture
-def records(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
+def records(mlflow_server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
     monkeypatch.setenv("GENNAKER_RECORDS_URL", f"sqlite:///{tmp_path}/records.db")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server.url)
     with closing(Records.open()) as opened:
         yield opened
 

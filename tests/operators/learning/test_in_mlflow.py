@@ -14,16 +14,8 @@ from operators.learning.labels import Labels, Source
 from operators.learning.stores import OldMlflowRuns
 from operators.memory import Memory
 from operators.records import Kind
+from tests.mlflow_server import MlflowServer
 from tests.operators.learning.histories import Story
-from tests.operators.test_memory import Server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("mlflow"))
-    started.start()
-    yield started
-    started.kill()
 
 
 @pytest.fixture
@@ -33,11 +25,11 @@ def story(tmp_path: Path) -> Iterator[Story]:
     told.records.close()
 
 
-def told(story: Story, server: Server, experiment: str) -> tuple[str, str]:
+def told(story: Story, mlflow_server: MlflowServer, experiment: str) -> tuple[str, str]:
     """A release with one judgment that MLflow knows: names of the run and of the judgment."""
     run = story.release()
     judgment = f"{run}.ramp.us-east-1".replace("/", ".")
-    memory = Memory(story.records, server.url, story.clock)
+    memory = Memory(story.records, mlflow_server.url, story.clock)
     parent = memory.run_begins(run, experiment=experiment, tags={})
     memory.begin(judgment, experiment=experiment, name="ramp", tags={}, params={}, parent=parent)
     memory.end(judgment, verdict="PASS", tags={}, report_html="", artifacts={})
@@ -49,31 +41,35 @@ def told(story: Story, server: Server, experiment: str) -> tuple[str, str]:
     return run, judgment
 
 
-def tags(server: Server, judgment: str, experiment: str) -> dict[str, str]:
-    (run,) = server.runs(judgment, experiment)
+def tags(mlflow_server: MlflowServer, judgment: str, experiment: str) -> dict[str, str]:
+    (run,) = mlflow_server.runs(judgment, experiment)
     assert run["info"]["status"] == "FINISHED"
     return {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
 
 
-def test_the_label_that_counts_is_a_tag_of_the_run_and_of_its_judgments(story: Story, server: Server) -> None:
-    run, judgment = told(story, server, "labels")
-    end = server.runs(judgment, "labels")[0]["info"]["end_time"]
-    memory = Memory(story.records, server.url)
+def test_the_label_that_counts_is_a_tag_of_the_run_and_of_its_judgments(
+    story: Story, mlflow_server: MlflowServer
+) -> None:
+    run, judgment = told(story, mlflow_server, "labels")
+    end = mlflow_server.runs(judgment, "labels")[0]["info"]["end_time"]
+    memory = Memory(story.records, mlflow_server.url)
     for truth in (Truth.GOOD, Truth.BAD):
         Labels(story.records).add(run, truth, source=Source.PERSON, who="ada", why="seen")
         remember_truth(story.records, [run])
         assert memory.deliver() == 2
         for known in (f"run:{run}", judgment):
-            found = tags(server, known, "labels")
+            found = tags(mlflow_server, known, "labels")
             assert (found["gennaker.truth"], found["gennaker.truth_source"]) == (truth.value, "person")
     assert memory.deliver() == 0
-    assert server.runs(judgment, "labels")[0]["info"]["end_time"] == end
+    assert mlflow_server.runs(judgment, "labels")[0]["info"]["end_time"] == end
 
 
-def test_old_runs_go_to_mlflows_bin_and_those_of_a_running_release_stay(story: Story, server: Server) -> None:
-    run, judgment = told(story, server, "house")
+def test_old_runs_go_to_mlflows_bin_and_those_of_a_running_release_stay(
+    story: Story, mlflow_server: MlflowServer
+) -> None:
+    run, judgment = told(story, mlflow_server, "house")
     begun = story.clock()
-    store, policy = OldMlflowRuns(story.records, server.url), HousekeepingPolicy(mlflow_runs=400)
+    store, policy = OldMlflowRuns(story.records, mlflow_server.url), HousekeepingPolicy(mlflow_runs=400)
 
     def removed(days: float) -> int:
         now = begun + timedelta(days=days)
@@ -82,15 +78,15 @@ def test_old_runs_go_to_mlflows_bin_and_those_of_a_running_release_stay(story: S
         return len(done.removed)
 
     story.clock.passes(days=300)
-    told(story, server, "house")
+    told(story, mlflow_server, "house")
     assert [removed(399), removed(401), removed(401)] == [0, 2, 0]
-    assert server.runs(judgment, "house") == server.runs(f"run:{run}", "house") == []
+    assert mlflow_server.runs(judgment, "house") == mlflow_server.runs(f"run:{run}", "house") == []
     assert len(story.records.search(kind=Kind.PRUNED)) == 1
 
 
-def test_what_is_in_the_bin_already_is_no_error(story: Story, server: Server) -> None:
-    told(story, server, "bin")
-    store = OldMlflowRuns(story.records, server.url)
+def test_what_is_in_the_bin_already_is_no_error(story: Story, mlflow_server: MlflowServer) -> None:
+    told(story, mlflow_server, "bin")
+    store = OldMlflowRuns(story.records, mlflow_server.url)
     old = store.old(story.clock() + timedelta(days=1))
     assert len(old) == 2
     for _ in range(2):

@@ -22,17 +22,9 @@ from operators.learning.registry import Registry
 from operators.records import Kind, Records, Subject
 from operators.records.redact import redact_body
 from tests.fakes.registry import MISSING, a_version, answering
-from tests.operators.test_memory import Server
+from tests.mlflow_server import MlflowServer
 
 NOBODY = "http://127.0.0.1:9"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("mlflow"))
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture
@@ -74,36 +66,38 @@ def bodies(records: Records) -> list[Any]:
     return [record.body for record in records.search(kind=Kind.PROFILE) if record.body["event"] == "pinned"]
 
 
-def test_a_run_pins_the_champion_and_the_next_run_its_successor(server: Server, records: Records) -> None:
-    profiles, said = ThresholdProfiles(records, server.url), {"who": "ada", "why": "better"}
+def test_a_run_pins_the_champion_and_the_next_run_its_successor(mlflow_server: MlflowServer, records: Records) -> None:
+    profiles, said = ThresholdProfiles(records, mlflow_server.url), {"who": "ada", "why": "better"}
     asked = use(profile="succession")
     pins = []
     for run, alpha in enumerate((0.02, 0.03)):
         version = profiles.register("succession", config(alpha), **said, provenance={})
         profiles.make_champion("succession", version, **said)
-        pins += [pinned(asked, a_run(run), records, at(server.url)) for _ in range(2)]
-    again = pinned(asked, a_run(0), records, at(server.url))
+        pins += [pinned(asked, a_run(run), records, at(mlflow_server.url)) for _ in range(2)]
+    again = pinned(asked, a_run(0), records, at(mlflow_server.url))
     assert [(found.version, alpha_of(found)) for found in (*pins, again)] == [
         (1, 0.02), (1, 0.02), (2, 0.03), (2, 0.03), (1, 0.02),
     ]  # fmt: skip
     first, second = bodies(records)
     assert (first["origin"], first["version"], first["settings"]["alpha"]) == ("registry", 1, 0.02)
     assert second["digest"] == digest_of(text_of(second["settings"])) == profiles.version("succession", 2).digest
-    by_number = pinned(use(1, profile="succession"), a_run(2), records, at(server.url))
+    by_number = pinned(use(1, profile="succession"), a_run(2), records, at(mlflow_server.url))
     assert (by_number.version, by_number.origin) == (1, Origin.REGISTRY)
 
 
-def test_a_version_that_mlflow_has_not_is_an_error_and_pins_nothing(server: Server, records: Records) -> None:
-    profiles, asked = ThresholdProfiles(records, server.url), use(1, profile="missing")
+def test_a_version_that_mlflow_has_not_is_an_error_and_pins_nothing(
+    mlflow_server: MlflowServer, records: Records
+) -> None:
+    profiles, asked = ThresholdProfiles(records, mlflow_server.url), use(1, profile="missing")
     with pytest.raises(NoSuchVersion, match=r"missing has no version 1.*To mend"):
-        pinned(asked, a_run(), records, at(server.url))
+        pinned(asked, a_run(), records, at(mlflow_server.url))
     assert bodies(records) == []
     profiles.register("missing", config(0.02), who="ada", why="now", provenance={})
-    assert pinned(asked, a_run(), records, at(server.url)).version == 1
+    assert pinned(asked, a_run(), records, at(mlflow_server.url)).version == 1
 
 
-def test_without_a_champion_it_is_the_file(server: Server, records: Records) -> None:
-    found = pinned(use(profile="nobody"), a_run(), records, at(server.url))
+def test_without_a_champion_it_is_the_file(mlflow_server: MlflowServer, records: Records) -> None:
+    found = pinned(use(profile="nobody"), a_run(), records, at(mlflow_server.url))
     assert (found.version, found.origin, found.why) == (0, Origin.FILE, "no version of nobody is champion")
 
 
@@ -231,11 +225,11 @@ def test_settings_that_no_canary_may_have_are_never_used(answer: object, why: st
     assert why in found.why
 
 
-def test_a_version_that_is_not_what_was_registered_is_never_used(server: Server, records: Records) -> None:
+def test_a_version_that_is_not_what_was_registered_is_never_used(mlflow_server: MlflowServer, records: Records) -> None:
     said = {"who": "ada", "why": "better"}
-    profiles = ThresholdProfiles(records, server.url)
+    profiles = ThresholdProfiles(records, mlflow_server.url)
     profiles.make_champion("poisoned", profiles.register("poisoned", config(0.02), **said, provenance={}), **said)
-    found = pinned(use(profile="poisoned"), a_run(1), records, at(server.url))
+    found = pinned(use(profile="poisoned"), a_run(1), records, at(mlflow_server.url))
     assert alpha_of(found) == 0.02
     with answering(a_version(config(0.4, profile="poisoned"), 1)) as url:
         after = pinned(use(profile="poisoned"), a_run(2), records, at(url))

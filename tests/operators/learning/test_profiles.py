@@ -17,15 +17,7 @@ from operators.learning.profiles import ThresholdProfiles
 from operators.learning.registry import DIGEST_TAG, SETTINGS_TAG, Registry
 from operators.records import Kind, Records
 from operators.tracking import Away
-from tests.operators.test_memory import Server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("mlflow"))
-    server.start()
-    yield server
-    server.kill()
+from tests.mlflow_server import MlflowServer
 
 
 @pytest.fixture
@@ -35,8 +27,8 @@ def records(tmp_path: Path) -> Iterator[Records]:
 
 
 @pytest.fixture
-def profiles(server: Server, records: Records) -> ThresholdProfiles:
-    return ThresholdProfiles(records, server.url)
+def profiles(mlflow_server: MlflowServer, records: Records) -> ThresholdProfiles:
+    return ThresholdProfiles(records, mlflow_server.url)
 
 
 @pytest.fixture
@@ -67,7 +59,7 @@ def killed(*_: object, **__: object) -> None:
 
 
 def test_a_registered_version_has_settings_provenance_and_a_record(
-    profiles: ThresholdProfiles, records: Records, name: str, server: Server, tmp_path: Path
+    profiles: ThresholdProfiles, records: Records, name: str, mlflow_server: MlflowServer, tmp_path: Path
 ) -> None:
     notebook = tmp_path / "retune.ipynb"
     notebook.write_text("{}")
@@ -78,22 +70,22 @@ def test_a_registered_version_has_settings_provenance_and_a_record(
     assert found.aliases == ()
     (record,) = records.search(kind=Kind.PROFILE)
     assert (record.body["digest"], record.body["provenance"]) == (found.digest, {"data": "sha256:1"})
-    model = server.get("api/2.0/mlflow/model-versions/get", name=f"gennaker.profile.{name}", version="1").json()
+    model = mlflow_server.get("api/2.0/mlflow/model-versions/get", name=f"gennaker.profile.{name}", version="1").json()
     folder = f"api/2.0/mlflow-artifacts/artifacts/1/{model['model_version']['run_id']}/artifacts"
-    assert server.get(f"{folder}/provenance/notebook/retune.ipynb").text == "{}"
-    assert server.get(f"{folder}/settings.json").json()["alpha"] == 0.02
+    assert mlflow_server.get(f"{folder}/provenance/notebook/retune.ipynb").text == "{}"
+    assert mlflow_server.get(f"{folder}/settings.json").json()["alpha"] == 0.02
 
 
 # MLflow (3.17) warns of its own type hints when this part of it is imported.
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")
 def test_mlflow_loads_the_model_without_a_pickle_and_it_gives_the_settings(
-    profiles: ThresholdProfiles, name: str, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    profiles: ThresholdProfiles, name: str, mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     import mlflow
     import pandas as pd
 
     register(profiles, name, alpha=0.03)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server.url)
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/gennaker.profile.{name}/1", dst_path=str(tmp_path)))
     assert [path for path in folder.rglob("*.pkl")] == []
     model = mlflow.pyfunc.load_model(str(folder))
@@ -165,7 +157,7 @@ def test_the_champion_before_is_the_one_to_go_back_to_and_not_one_that_was_gone_
     ],
 )
 def test_a_registration_that_was_killed_is_ended_by_the_next(
-    module: str, function: str, profiles: ThresholdProfiles, records: Records, server: Server,
+    module: str, function: str, profiles: ThresholdProfiles, records: Records, mlflow_server: MlflowServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     name = f"killed-{module}-{function}"
@@ -177,9 +169,9 @@ def test_a_registration_that_was_killed_is_ended_by_the_next(
         assert register(profiles, name) == 1
     assert [version.version for version in profiles.versions(name)] == [1]
     assert steps(records) == [("registered", 1)]
-    experiment = server.get("api/2.0/mlflow/experiments/get-by-name", experiment_name="gennaker/profiles").json()
+    experiment = mlflow_server.get("api/2.0/mlflow/experiments/get-by-name", experiment_name="gennaker/profiles").json()
     wanted = {"experiment_ids": [experiment["experiment"]["experiment_id"]], "filter": f"tags.profile = '{name}'"}
-    assert len(server.post("runs/search", **wanted)["runs"]) == 1
+    assert len(mlflow_server.post("runs/search", **wanted)["runs"]) == 1
 
 
 @pytest.mark.parametrize("step", ["delete_alias", "take", "_settle"])
@@ -200,7 +192,7 @@ def test_a_promotion_that_was_killed_is_ended_by_the_next(
 
 
 def test_two_who_register_the_same_at_once_get_one_version(
-    server: Server, records: Records, name: str, monkeypatch: pytest.MonkeyPatch
+    mlflow_server: MlflowServer, records: Records, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both, write = threading.Barrier(2), profiles_module.write_version
 
@@ -211,7 +203,7 @@ def test_two_who_register_the_same_at_once_get_one_version(
     monkeypatch.setattr(profiles_module, "write_version", written_together)
     numbers: list[int] = []
     threads = [
-        threading.Thread(target=lambda: numbers.append(register(ThresholdProfiles(records, server.url), name)))
+        threading.Thread(target=lambda: numbers.append(register(ThresholdProfiles(records, mlflow_server.url), name)))
         for _ in range(2)
     ]
     for thread in threads:
@@ -219,12 +211,16 @@ def test_two_who_register_the_same_at_once_get_one_version(
     for thread in threads:
         thread.join()
     assert numbers == [1, 1]
-    assert [version.version for version in ThresholdProfiles(records, server.url).versions(name)] == [1]
+    assert [version.version for version in ThresholdProfiles(records, mlflow_server.url).versions(name)] == [1]
     assert steps(records) == [("registered", 1)]
 
 
 def test_two_who_promote_at_once_leave_the_champion_that_the_records_name_last(
-    server: Server, records: Records, profiles: ThresholdProfiles, name: str, monkeypatch: pytest.MonkeyPatch
+    mlflow_server: MlflowServer,
+    records: Records,
+    profiles: ThresholdProfiles,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for alpha in (0.01, 0.02):
         register(profiles, name, alpha)
@@ -232,7 +228,7 @@ def test_two_who_promote_at_once_leave_the_champion_that_the_records_name_last(
 
     def overtaken(self: ProfileSteps, *args: Any, **more: Any) -> None:
         monkeypatch.setattr(ProfileSteps, "take", take)
-        ThresholdProfiles(records, server.url).make_champion(name, 2, who="bob", why="at the same time")
+        ThresholdProfiles(records, mlflow_server.url).make_champion(name, 2, who="bob", why="at the same time")
         take(self, *args, **more)
 
     monkeypatch.setattr(ProfileSteps, "take", overtaken)
@@ -242,31 +238,33 @@ def test_two_who_promote_at_once_leave_the_champion_that_the_records_name_last(
 
 
 def test_a_version_whose_settings_were_changed_in_mlflow_never_becomes_champion(
-    profiles: ThresholdProfiles, server: Server, name: str
+    profiles: ThresholdProfiles, mlflow_server: MlflowServer, name: str
 ) -> None:
     register(profiles, name)
-    poison(server, name, settings(0.4).model_copy(update={"profile": name}))
+    poison(mlflow_server, name, settings(0.4).model_copy(update={"profile": name}))
     with pytest.raises(ProfileError, match="it was registered as"):
         profiles.make_champion(name, 1, who="ada", why="approved")
     assert profiles.champion(name) is None
 
 
-def poison(server: Server, name: str, config: CanaryConfig, version: str = "1") -> None:
+def poison(mlflow_server: MlflowServer, name: str, config: CanaryConfig, version: str = "1") -> None:
     """Other settings in the place of a version's, with the digest that they have."""
     from operators.learning.profile_version import digest_of, text_of
 
     text = text_of(config.model_dump(mode="json"))
     for key, value in ((SETTINGS_TAG, text), (DIGEST_TAG, digest_of(text))):
-        server.post("model-versions/set-tag", name=f"gennaker.profile.{name}", version=version, key=key, value=value)
+        mlflow_server.post(
+            "model-versions/set-tag", name=f"gennaker.profile.{name}", version=version, key=key, value=value
+        )
 
 
 def test_what_is_simulated_is_marked_so_in_the_record_and_in_mlflow(
-    profiles: ThresholdProfiles, records: Records, server: Server, name: str
+    profiles: ThresholdProfiles, records: Records, mlflow_server: MlflowServer, name: str
 ) -> None:
     register(profiles, name, provenance={"simulated": "true"})
     profiles.make_champion(name, 1, who="ada", why="a try")
     assert [record.body["simulated"] for record in records.search(kind=Kind.PROFILE)] == [True, True]
-    model = server.get("api/2.0/mlflow/model-versions/get", name=f"gennaker.profile.{name}", version="1").json()
+    model = mlflow_server.get("api/2.0/mlflow/model-versions/get", name=f"gennaker.profile.{name}", version="1").json()
     assert {"key": "gennaker.simulated", "value": "true"} in model["model_version"]["tags"]
 
 

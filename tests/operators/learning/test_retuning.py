@@ -16,15 +16,18 @@ from operators.errors import ProfileError
 from operators.learning.profiles import ThresholdProfiles
 from operators.learning.retuning import Retuned, check_bounds, first_champion, registered, told
 from operators.records import Kind, Records
-from tests.operators.test_memory import Server
+from tests.mlflow_server import MlflowServer
 
 CHAMPION = CanaryConfig(profile="standard", alpha=0.1)
 SOME = Estimate(0.25, 0.1, 0.4, 40)
 FIGURES = Figures(SOME, SOME, SOME, SOME, SOME)
 
 
-def retuned(folder: Path, challenger: CanaryConfig | None, version: int = 1) -> Retuned:
+def retuned(folder: Path, challenger: CanaryConfig | None, version: int = 1, profile: str = "standard") -> Retuned:
     """A retuning of `CHAMPION` as it would be kept."""
+    champion = CHAMPION.model_copy(update={"profile": profile})
+    if challenger is not None:
+        challenger = challenger.model_copy(update={"profile": profile})
     settings = settings_of(challenger or CHAMPION)
     changes = [
         SettingChange(name, before, settings[name])
@@ -32,19 +35,11 @@ def retuned(folder: Path, challenger: CanaryConfig | None, version: int = 1) -> 
         if before != settings[name]
     ]
     window = HistoryWindow(None, None, 60, 50, "abc")
-    result = Retuning(CHAMPION, challenger, "It costs less.", {"": FIGURES}, {"": FIGURES}, tuple(changes), window, 3)
+    result = Retuning(champion, challenger, "It costs less.", {"": FIGURES}, {"": FIGURES}, tuple(changes), window, 3)
     folder.mkdir(exist_ok=True)
-    kept = Retuned(folder, "standard", version, RetuningPolicy(), result)
+    kept = Retuned(folder, profile, version, RetuningPolicy(), result)
     kept.write()
     return kept
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("mlflow"))
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture
@@ -78,48 +73,50 @@ def test_who_approves_reads_what_changes_and_what_it_does(tmp_path: Path) -> Non
 
 
 def test_the_first_champion_is_the_file_and_the_challenger_comes_after_it(
-    server: Server, records: Records, tmp_path: Path
+    mlflow_server: MlflowServer, records: Records, tmp_path: Path
 ) -> None:
-    profiles = ThresholdProfiles(records, server.url)
-    kept = retuned(tmp_path / "one", CHAMPION.model_copy(update={"alpha": 0.05}), version=0)
+    profiles = ThresholdProfiles(records, mlflow_server.url)
+    kept = retuned(tmp_path / "one", CHAMPION.model_copy(update={"alpha": 0.05}), version=0, profile="first")
 
     version = registered(profiles, kept, who="ada")
     again = registered(profiles, kept, who="ada")
 
     assert version == again
-    champion = profiles.champion("standard")
+    champion = profiles.champion("first")
     assert champion is not None
     assert (champion.version, champion.config.alpha) == (1, 0.1)
-    found = profiles.version("standard", version)
+    found = profiles.version("first", version)
     assert (found.config.alpha, found.aliases) == (0.05, ("challenger",))
     assert (found.provenance["data_digest"], found.provenance["seed"]) == ("abc", "3")
     events = [record.body["event"] for record in records.search(kind=Kind.PROFILE)]
     assert events == ["registered", "champion", "registered", "challenger"]
-    assert first_champion(profiles, "standard", CHAMPION, who="ada").version == 1
+    assert first_champion(profiles, "first", CHAMPION, who="ada").version == 1
 
 
 def test_a_challenger_outside_its_bounds_is_not_registered_whoever_wrote_the_file(
-    server: Server, records: Records, tmp_path: Path
+    mlflow_server: MlflowServer, records: Records, tmp_path: Path
 ) -> None:
-    profiles = ThresholdProfiles(records, server.url)
-    kept = retuned(tmp_path / "one", CHAMPION.model_copy(update={"alpha": 0.001}), version=0)
+    profiles = ThresholdProfiles(records, mlflow_server.url)
+    kept = retuned(tmp_path / "one", CHAMPION.model_copy(update={"alpha": 0.001}), version=0, profile="outside")
 
     with pytest.raises(ProfileError, match="outside its bounds") as refused:
         registered(profiles, kept, who="mallory")
     assert "alpha" in str(refused.value)
-    assert 0.001 not in [each.config.alpha for each in profiles.versions("standard")]
+    assert 0.001 not in [each.config.alpha for each in profiles.versions("outside")]
 
 
-def test_bounds_are_those_of_the_champion_it_was_made_from(server: Server, records: Records) -> None:
-    profiles = ThresholdProfiles(records, server.url)
-    champion = first_champion(profiles, "standard", CHAMPION, who="ada")
+def test_bounds_are_those_of_the_champion_it_was_made_from(mlflow_server: MlflowServer, records: Records) -> None:
+    profiles = ThresholdProfiles(records, mlflow_server.url)
+    champion = first_champion(profiles, "successor", CHAMPION, who="ada")
     later = replace(champion, version=champion.version + 1)
 
-    check_bounds(champion, CHAMPION, RetuningPolicy(), tuned_from=champion.version)
+    check_bounds(champion, champion.config, RetuningPolicy(), tuned_from=champion.version)
     with pytest.raises(ProfileError, match="retune again"):
-        check_bounds(later, CHAMPION, RetuningPolicy(), tuned_from=champion.version)
+        check_bounds(later, champion.config, RetuningPolicy(), tuned_from=champion.version)
 
 
-def test_without_a_challenger_there_is_nothing_to_register(server: Server, records: Records, tmp_path: Path) -> None:
+def test_without_a_challenger_there_is_nothing_to_register(
+    mlflow_server: MlflowServer, records: Records, tmp_path: Path
+) -> None:
     with pytest.raises(ProfileError, match="no challenger"):
-        registered(ThresholdProfiles(records, server.url), retuned(tmp_path / "one", None), who="ada")
+        registered(ThresholdProfiles(records, mlflow_server.url), retuned(tmp_path / "one", None), who="ada")

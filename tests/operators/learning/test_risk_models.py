@@ -22,30 +22,22 @@ from operators.records import Kind, Subject
 from operators.runs import Run
 from operators.tracking import Away
 from tests.fakes.context import a_context, run
+from tests.mlflow_server import MlflowServer
 from tests.operators.learning.histories import Story
 from tests.operators.learning.test_risk import MODEL
-from tests.operators.test_memory import Server
 
 CONFIG = CanaryConfig(min_duration=timedelta(minutes=5), duration=timedelta(minutes=30))
 RISKY = replace(MODEL, intercept=0.0)
 NOWHERE = "http://127.0.0.1:9"
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("mlflow"))
-    started.start()
-    yield started
-    started.kill()
-
-
 @pytest.fixture
-def server(running: Server) -> Server:
+def server(mlflow_server: MlflowServer) -> MlflowServer:
     """The server without the model of another test."""
-    with ModelRegistry(running.url) as registry:
+    with ModelRegistry(mlflow_server.url) as registry:
         if registry.versions(NAME):
             registry._request("DELETE", "/api/2.0/mlflow/registered-models/delete", json={"name": NAME})
-    return running
+    return mlflow_server
 
 
 @pytest.fixture
@@ -75,7 +67,7 @@ def caution(release: Run) -> CanaryConfig:
     return with_caution(CONFIG, replace(release.subject, stage="canary"), release.records, str)
 
 
-def with_champion(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch, ask_from: float = 0.4) -> None:
+def with_champion(story: Story, server: MlflowServer, monkeypatch: pytest.MonkeyPatch, ask_from: float = 0.4) -> None:
     """A champion that finds every release risky."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
     models = RiskModels(story.records)
@@ -83,7 +75,9 @@ def with_champion(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch,
     models.make_champion(version, who="ada", why="proven")
 
 
-def test_the_same_model_is_one_version_and_another_one_the_next(story: Story, server: Server, tmp_path: Path) -> None:
+def test_the_same_model_is_one_version_and_another_one_the_next(
+    story: Story, server: MlflowServer, tmp_path: Path
+) -> None:
     models = RiskModels(story.records, server.url)
     page = tmp_path / "risk.html"
     page.write_text("<p>a proof")
@@ -101,7 +95,7 @@ def test_the_same_model_is_one_version_and_another_one_the_next(story: Story, se
         assert made["info"]["status"] == "FINISHED"
 
 
-def test_a_model_of_simulated_releases_is_marked_as_such(story: Story, server: Server) -> None:
+def test_a_model_of_simulated_releases_is_marked_as_such(story: Story, server: MlflowServer) -> None:
     models = RiskModels(story.records, server.url)
     number = models.register(MODEL, RiskPolicy(), who="ada", why="", provenance={"simulated": "true"})
     models.make_champion(number, who="ada", why="")
@@ -111,7 +105,7 @@ def test_a_model_of_simulated_releases_is_marked_as_such(story: Story, server: S
 
 
 def test_a_model_that_was_changed_after_it_was_registered_is_not_used(
-    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+    story: Story, server: MlflowServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_champion(story, server, monkeypatch)
     (version,) = RiskModels(story.records).versions()
@@ -126,7 +120,7 @@ def test_a_model_that_was_changed_after_it_was_registered_is_not_used(
 
 
 def test_mlflow_itself_reads_what_goes_in_and_what_comes_out(
-    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+    story: Story, server: MlflowServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_champion(story, server, monkeypatch)
     import mlflow
@@ -137,7 +131,7 @@ def test_mlflow_itself_reads_what_goes_in_and_what_comes_out(
     assert signature.outputs.input_names() == ["probability"]
 
 
-def test_a_champion_is_served_and_an_earlier_one_comes_back(story: Story, server: Server) -> None:
+def test_a_champion_is_served_and_an_earlier_one_comes_back(story: Story, server: MlflowServer) -> None:
     models = RiskModels(story.records, server.url)
     assert models.champion() is None
     versions = [models.register(model, RiskPolicy(), who="ada", why="proven") for model in (MODEL, RISKY)]
@@ -152,7 +146,9 @@ def test_a_champion_is_served_and_an_earlier_one_comes_back(story: Story, server
         models.make_champion(7, who="ada", why="better")
 
 
-def test_while_mlflow_is_away_the_last_known_champion_is_served_by_the_records(story: Story, server: Server) -> None:
+def test_while_mlflow_is_away_the_last_known_champion_is_served_by_the_records(
+    story: Story, server: MlflowServer
+) -> None:
     assert RiskModels(story.records, NOWHERE).last_known() is None
     models = RiskModels(story.records, server.url)
     models.make_champion(models.register(RISKY, RiskPolicy(factor=3), who="ada", why="proven"), who="ada", why="")
@@ -166,7 +162,7 @@ def test_while_mlflow_is_away_the_last_known_champion_is_served_by_the_records(s
 
 
 def test_a_risky_run_is_watched_for_longer_and_its_record_says_why(
-    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+    story: Story, server: MlflowServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_champion(story, server, monkeypatch)
     assert caution(begun(story)).duration == timedelta(hours=1)
@@ -179,7 +175,7 @@ def test_a_risky_run_is_watched_for_longer_and_its_record_says_why(
 
 @pytest.mark.parametrize(("ask_from", "asks"), [(0.1, True), (0.9, False)])
 def test_a_person_is_asked_about_a_risky_run_that_passed_and_told_why(
-    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch, ask_from: float, asks: bool
+    story: Story, server: MlflowServer, monkeypatch: pytest.MonkeyPatch, ask_from: float, asks: bool
 ) -> None:
     with_champion(story, server, monkeypatch, ask_from)
     release = begun(story)
@@ -194,7 +190,7 @@ def test_a_person_is_asked_about_a_risky_run_that_passed_and_told_why(
 
 
 def test_a_run_is_scored_once_whatever_becomes_champion_later(
-    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+    story: Story, server: MlflowServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = begun(story)
     first = risk(release)
@@ -221,13 +217,17 @@ def test_without_a_model_nothing_changes_and_the_record_says_so(
     assert "facts" in body
 
 
-def test_without_a_champion_nothing_changes(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_champion_nothing_changes(
+    story: Story, server: MlflowServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
     assert caution(begun(story)) == CONFIG
     assert scored(story)["why"] == "no model of risk is in use"
 
 
-def test_mlflow_away_means_the_last_known_model(story: Story, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_away_means_the_last_known_model(
+    story: Story, server: MlflowServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with_champion(story, server, monkeypatch)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
     assert caution(begun(story)).duration == timedelta(hours=1)
@@ -237,7 +237,7 @@ def test_mlflow_away_means_the_last_known_model(story: Story, server: Server, mo
 
 
 def test_a_champion_that_is_no_model_changes_nothing(
-    story: Story, server: Server, monkeypatch: pytest.MonkeyPatch
+    story: Story, server: MlflowServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
     with ModelRegistry(server.url) as registry:
@@ -255,7 +255,7 @@ def test_a_run_without_records_has_no_risk(story: Story) -> None:
 
 
 def test_the_last_task_registers_with_its_proof_and_uses_only_what_is_proven(
-    story: Story, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    story: Story, server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
     monkeypatch.setenv("GENNAKER_RECORDS_URL", f"sqlite:///{tmp_path}/records.db")
